@@ -1,0 +1,1 @@
+"""Make every token earn its place."""
