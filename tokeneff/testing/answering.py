@@ -49,7 +49,7 @@ def plan(request: RecordedRequest, script: Script, default: Script, store: Store
     if failure is not None:
         answer = error_answer(failure, dialect, turn.request_id, turn.headers())
     else:
-        answer = _with_extras(_render(route, turn), reply)
+        answer = _rendered(route, turn)
 
     def last_words(sent: int) -> Frame:
         return error_frame(how.error or Failure("server_error"), dialect, turn.request_id, sent)
@@ -76,6 +76,15 @@ def _fallback(default: Script, request: RecordedRequest) -> Reply:
     if isinstance(scripted, Broken):
         scripted = scripted.reply or GREETING
     return scripted if isinstance(scripted, Reply) else GREETING
+
+
+def _rendered(route: Route, turn: Turn) -> Answer:
+    try:
+        return _with_extras(_render(route, turn), turn.reply)
+    except Exception as error:  # noqa: BLE001 - a request of a shape not foreseen: say so instead of hanging up
+        told = f"the fake provider could not answer: {type(error).__name__}: {error}"
+        failure = Failure("server_error", told, 500, headers={"x-should-retry": "false"})
+        return error_answer(failure, turn.dialect, turn.request_id, turn.headers())
 
 
 def _render(route: Route, turn: Turn) -> Answer:

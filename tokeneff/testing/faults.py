@@ -95,6 +95,14 @@ def _bend(reply: Bendable) -> Broken:
     return Broken(reply)
 
 
+def _count(after_chunks: int) -> int:
+    if not isinstance(after_chunks, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f"after_chunks is {type(after_chunks).__name__}; give a number of chunks, and reply=... beside it"
+        )
+    return after_chunks
+
+
 def rate_limit(retry_after: float | None = None, message: str | None = None) -> Failure:
     """429 with `retry-after` (whole seconds, rounded up) and `retry-after-ms` headers.
 
@@ -141,12 +149,12 @@ def cut(after_chunks: int = 1, reply: Bendable = None, *, ending: Ending = "clos
     """
     if ending not in get_args(Ending):
         raise ValueError(f"ending={ending!r}; choose from {', '.join(get_args(Ending))}")
-    return replace(_bend(reply), cut_after=after_chunks, ending=ending)
+    return replace(_bend(reply), cut_after=_count(after_chunks), ending=ending)
 
 
 def malformed_sse(reply: Bendable = None, *, after_chunks: int = 1) -> Broken:
     """After so many content chunks the next one holds broken JSON (a JSON body: the whole of it)."""
-    return replace(_bend(reply), malformed_after=after_chunks)
+    return replace(_bend(reply), malformed_after=_count(after_chunks))
 
 
 def stream_error(after_chunks: int = 1, reply: Bendable = None, *, failure: Failure | None = None) -> Broken:
@@ -154,7 +162,7 @@ def stream_error(after_chunks: int = 1, reply: Bendable = None, *, failure: Fail
 
     Arguments: failure is the error, `overloaded()` where None.
     """
-    return replace(_bend(reply), error_after=after_chunks, error=failure or overloaded())
+    return replace(_bend(reply), error_after=_count(after_chunks), error=failure or overloaded())
 
 
 def no_usage(reply: Bendable = None) -> Broken:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tokeneff.testing.answers import Answer, Frame, Json, event_frame
+from tokeneff.testing.listing import missing, page
 from tokeneff.testing.replies import halves, pieces
-from tokeneff.testing.turn import CREATED, Turn
+from tokeneff.testing.turn import CREATED, Turn, counted
 from tokeneff.testing.words import openai_finish, responses_usage
 
 _ECHOED: Json = {
@@ -42,6 +43,38 @@ def create(turn: Turn) -> Answer:
     if turn.stream:
         return turn.sse(_numbered(_events(turn, whole)))
     return turn.json(whole)
+
+
+def retrieve(turn: Turn) -> Answer:
+    """GET /responses/{id}."""
+    found = turn.store.get("response", turn.params[0])
+    return turn.json(found) if found else missing(turn, f"response: {turn.params[0]}")
+
+
+def cancel(turn: Turn) -> Answer:
+    """POST /responses/{id}/cancel."""
+    found = turn.store.get("response", turn.params[0])
+    return turn.json({**found, "status": "cancelled"}) if found else missing(turn, f"response: {turn.params[0]}")
+
+
+def delete(turn: Turn) -> Answer:
+    """DELETE /responses/{id}."""
+    if turn.store.pop("response", turn.params[0]) is None:
+        return missing(turn, f"response: {turn.params[0]}")
+    return turn.json({"id": turn.params[0], "object": "response", "deleted": True})
+
+
+def input_items(turn: Turn) -> Answer:
+    """GET /responses/{id}/input_items: one item, the input as text."""
+    content = [{"type": "input_text", "text": "the input"}]
+    item = {"id": "msg_input", "type": "message", "role": "user", "status": "completed", "content": content}
+    return page(turn, [item])
+
+
+def input_tokens(turn: Turn) -> Answer:
+    """POST /responses/input_tokens."""
+    usage = turn.reply.usage or counted(turn.payload, turn.reply)
+    return turn.json({"object": "response.input_tokens", "input_tokens": usage.input_tokens})
 
 
 def response(turn: Turn) -> Json:

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, cast
 
+from tokeneff.testing.multipart import fields
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
@@ -35,7 +37,10 @@ class RecordedRequest:
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
     def payload(self) -> dict[str, Any]:
-        """The JSON object in the body, or {} where the body is not one."""
+        """The JSON object or the form in the body, or {} where the body is neither."""
+        kind = self.header("content-type") or ""
+        if kind.startswith("multipart/form-data"):
+            return fields(kind, self.body)
         if not self.body or self.body[:1] not in b"{ \t\r\n":
             return {}
         try:

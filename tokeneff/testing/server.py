@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from tokeneff.testing.answering import GREETING, Script, Scripted, plan
-from tokeneff.testing.answers import dumps
+from tokeneff.testing.answers import JSON_TYPE, dumps
 from tokeneff.testing.deliver import deliver
 from tokeneff.testing.faults import Silence
 from tokeneff.testing.recorded import RecordedRequest
@@ -33,8 +33,8 @@ class FakeProvider:
             Anthropic(base_url=provider.anthropic_url, api_key="test")
 
     Arguments:
-        default: what answers when nothing is queued: a Reply or fault, or a function of the RecordedRequest that
-            returns one. A short fixed greeting where None.
+        default: what answers when nothing is queued: a Reply, its text, a fault, or a function of the
+            RecordedRequest that returns a Reply or fault. A short fixed greeting where None.
         port: the TCP port; 0 takes a free one.
         keep: how many of the latest requests `requests` holds; None keeps all (0 for long benchmarks).
         models: the names that `/models` lists.
@@ -42,15 +42,14 @@ class FakeProvider:
 
     def __init__(
         self,
-        default: Script | None = None,
+        default: str | Script | None = None,
         *,
         port: int = 0,
         keep: int | None = None,
         models: Iterable[str] = ("fake-model", "fake-model-mini", "fake-embedding"),
     ) -> None:
-        self.default: Script = default or GREETING
-        self.store = Store()
-        self.models = tuple(models)
+        self.default: Script = _script(default)
+        self.store = Store(tuple(models))
         self._queue: deque[Scripted] = deque()
         self._requests: deque[RecordedRequest] = deque(maxlen=keep)
         self._count = 0
@@ -100,12 +99,10 @@ class FakeProvider:
 
         Arguments: items are Replies, faults, or plain text (a Reply of that text).
         """
-        ready: list[Scripted] = []
-        for item in items:
-            value = Reply(text=item) if isinstance(item, str) else item
-            if not isinstance(value, Scripted):  # pyright: ignore[reportUnnecessaryIsInstance]
+        ready = [Reply(text=item) if isinstance(item, str) else item for item in items]
+        for item in ready:
+            if not isinstance(item, Scripted):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"queue() takes text, Reply or a fault, not {type(item).__name__}")
-            ready.append(value)
         with self._changed:
             self._queue.extend(ready)
 
@@ -184,6 +181,7 @@ class FakeProvider:
         finally:
             with self._changed:
                 self._links.pop(link, None)
+                self._changed.notify_all()
             link.sock.close()
 
     def _record(self, request: RecordedRequest) -> RecordedRequest:
@@ -215,9 +213,19 @@ class FakeProvider:
 
     def _refuse(self, link: Connection, error: BadRequestError) -> None:
         body = dumps({"error": {"message": str(error), "type": "invalid_request_error"}})
-        with_length = (("content-length", str(len(body))), ("connection", "close"))
+        headers = (JSON_TYPE, ("content-length", str(len(body))), ("connection", "close"))
         with suppress(PeerGoneError):
-            link.send(head(400, with_length) + body)
+            link.send(head(400, headers) + body)
+
+
+def _script(default: str | Script | None) -> Script:
+    if default is None:
+        return GREETING
+    if isinstance(default, str):
+        return Reply(text=default)
+    if isinstance(default, Scripted) or callable(default):
+        return default
+    raise TypeError(f"default is {type(default).__name__}; give text, a Reply, a fault, or a function that returns one")
 
 
 def _wake(listener: socket.socket, port: int) -> None:

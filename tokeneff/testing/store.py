@@ -12,7 +12,8 @@ _KEPT = 1000  # of each kind: a long benchmark must not grow without end
 class Store:
     """Objects by kind and id, oldest dropped first."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: tuple[str, ...] = ()) -> None:
+        self.models = models
         self._lock = Lock()
         self._kinds: dict[str, OrderedDict[str, Any]] = {}
 

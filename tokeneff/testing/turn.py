@@ -15,6 +15,8 @@ from tokeneff.testing.store import Store
 
 CREATED = 1_767_225_600  # 2026-01-01, fixed so that two runs give equal replies
 
+STAMP = "2026-01-01T00:00:00Z"
+
 _OPENAI_HEADERS = (
     ("openai-organization", "org-fake"),
     ("openai-processing-ms", "12"),
@@ -49,7 +51,7 @@ class Turn:
 
     @property
     def stream(self) -> bool:
-        return bool(self.payload.get("stream"))
+        return self.payload.get("stream") in (True, "true")
 
     @property
     def model(self) -> str:

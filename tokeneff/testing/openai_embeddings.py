@@ -1,4 +1,4 @@
-"""Embeddings."""
+"""Embeddings and moderations."""
 
 from __future__ import annotations
 
@@ -46,3 +46,23 @@ def _vector(text: str, size: int) -> list[float]:
     raw = [dice.uniform(-1, 1) for _ in range(size)]
     length = math.sqrt(sum(x * x for x in raw)) or 1.0
     return [round(x / length, 8) for x in raw]
+
+
+_CATEGORIES = (
+    *("harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent"),
+    *("self-harm", "self-harm/intent", "self-harm/instructions", "sexual", "sexual/minors"),
+    *("violence", "violence/graphic"),
+)
+
+
+def moderations(turn: Turn) -> Answer:
+    """POST /moderations; flagged where the reply is a refusal."""
+    flagged = turn.reply.refusal is not None
+    result: Json = {
+        "flagged": flagged,
+        "categories": {name: flagged and name == "violence" for name in _CATEGORIES},
+        "category_scores": {name: 0.9 if flagged and name == "violence" else 0.001 for name in _CATEGORIES},
+        "category_applied_input_types": {name: ["text"] for name in _CATEGORIES},
+    }
+    count = len(_inputs(turn.payload.get("input", "")))
+    return turn.json({"id": turn.id("modr-"), "model": turn.model, "results": [result] * count})
