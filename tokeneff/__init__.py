@@ -1,1 +1,55 @@
-"""Make every token earn its place."""
+"""tokeneff: every token earns its place.
+
+    import tokeneff
+    client = tokeneff.wrap(OpenAI())
+
+The client that comes back is used as before; from then on every call is in OpenTelemetry, with its tokens and times.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tokeneff._api import install, uninstall, unwrap, usage, wrap
+from tokeneff._version import __version__
+from tokeneff.context import tag
+from tokeneff.errors import TokeneffError, UnsupportedClient
+
+if TYPE_CHECKING:
+    from tokeneff.otel import OtelSetup, configure_otel
+    from tokeneff.totals import Latency, Total, Usage
+
+__all__ = [
+    "Latency",
+    "OtelSetup",
+    "TokeneffError",
+    "Total",
+    "UnsupportedClient",
+    "Usage",
+    "__version__",
+    "configure_otel",
+    "install",
+    "tag",
+    "uninstall",
+    "unwrap",
+    "usage",
+    "wrap",
+]
+
+_LATER = {
+    "configure_otel": "tokeneff.otel",
+    "OtelSetup": "tokeneff.otel",
+    "Latency": "tokeneff.totals",
+    "Total": "tokeneff.totals",
+    "Usage": "tokeneff.totals",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names whose modules are worth loading only where they are used."""
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module 'tokeneff' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(module), name)

@@ -1,0 +1,72 @@
+"""The awaiting driver: the twin of ``_drive``, for asyncio and, where the SDK runs on it, trio."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from tokeneff._drive import Sent, deliver, too_late
+from tokeneff._flow import Call, Do, Effect, Forward, Run, Wait
+from tokeneff._log import log_once
+
+
+async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
+    """Drive ``run`` until its call is over or its reply is the caller's to read; returns the reply or raises."""
+    sent = Sent()
+    effect = run.start()
+    while effect is not None:
+        if type(effect) is not Forward:
+            effect = await perform(run, effect)
+            continue
+        sent = await send(effect.call)
+        if sent.arm is not None:
+            sent.arm(run)
+            break
+        effect = run.resume(sent.outcome)
+        if effect is not None and sent.error is not None and not isinstance(sent.error, Exception):
+            # Cancelled: what is left to settle must not be cancelled with it.
+            await asettle(run, effect)
+            break
+    try:
+        return deliver(run, sent)
+    finally:
+        del sent  # a raised error's traceback holds this frame, which must not hold the error
+
+
+async def perform(run: Run, effect: Effect) -> Effect | None:
+    """Do blocking work for a policy in a thread and answer it."""
+    import anyio
+    import anyio.to_thread
+
+    try:
+        if isinstance(effect, Do):
+            value = await anyio.to_thread.run_sync(effect.fn, *effect.args)
+        elif isinstance(effect, Wait):
+            value = await _wait(effect)
+        else:
+            raise too_late()
+    except Exception as error:  # noqa: BLE001 - the policy decides what its store's failure means
+        return run.throw(error)
+    return run.resume(value)
+
+
+async def _wait(effect: Wait) -> Any:
+    import anyio
+    import anyio.to_thread
+
+    # The thread is given up, not waited for, when the caller is cancelled: it ends by its own time limit.
+    wait = partial(effect.future.result, effect.timeout)
+    return await anyio.to_thread.run_sync(wait, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+
+
+async def asettle(run: Run, effect: Effect | None) -> None:
+    """The reply is over: let every policy finish, shielded from a cancellation of the caller. Nothing is raised."""
+    import anyio
+
+    try:
+        with anyio.CancelScope(shield=True):
+            while effect is not None:
+                effect = await perform(run, effect)
+    except Exception as fault:  # noqa: BLE001 - the call itself went well
+        log_once("settle", "a finished call could not be settled", exc_info=fault)

@@ -1,0 +1,166 @@
+"""The functions that users call. What they need is loaded when they are called, so that importing tokeneff is cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from tokeneff.totals import Usage
+
+C = TypeVar("C")
+Mask = Callable[[Any, str], Any]
+Capture = bool | Literal["NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT"]
+
+
+def wrap(
+    client: C,
+    *,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    stream_usage: Literal["ask", "off"] | None = None,
+    capture_content: Capture | None = None,
+    mask: Mask | None = None,
+    compat: Literal["openinference"] | None = None,
+    metric_tags: Iterable[str] | None = None,
+) -> C:
+    """Get a client that is used exactly like the one passed, and whose every call is in OpenTelemetry.
+
+    Example::
+
+        client = tokeneff.wrap(OpenAI())
+        client.chat.completions.create(model="gpt-4.1-mini", messages=[{"role": "user", "content": "Hi"}])
+
+    The result is of a subclass of the client's own class and shares its connections; the client passed stays as it
+    was. Copies (``with_options``) stay wrapped. Wrapping a wrapped client is one wrapping: with no argument the same
+    client comes back, with arguments a copy that has these changed and totals of its own.
+
+    Args:
+        client: an ``OpenAI``, ``AsyncOpenAI``, ``AzureOpenAI``, ``Anthropic`` or ``AsyncAnthropic`` client, a
+            Bedrock, Vertex or Foundry variant, or an instance of a subclass of any of these.
+        tracer_provider: where spans go; OpenTelemetry's global provider unless told.
+        meter_provider: where metrics go; OpenTelemetry's global provider unless told.
+        stream_usage: ``"ask"`` (the default) asks for usage on streams of hosts that are known to give it only when
+            asked (``stream_options.include_usage``), and keeps the extra chunk from the caller; ``"off"`` leaves every
+            request alone, and such streams are counted by estimate.
+        capture_content: whether messages are recorded: ``False``, ``True`` (on spans), or a mode of
+            ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT``, which decides when nothing is given here. Off by
+            default.
+        mask: called as ``mask(value, name)`` with each content attribute before it is recorded; what it returns is
+            recorded instead. If it raises, the content is left out.
+        compat: ``"openinference"`` adds that convention's attributes to each span.
+        metric_tags: names of tags (see :func:`tag`) with few values, which become metric dimensions.
+
+    Raises:
+        UnsupportedClient: ``client`` is none that can be wrapped; the text says what can.
+        TypeError, ValueError: an argument is wrong; the text says what to write.
+    """
+    from tokeneff._wrap import wrap_client
+
+    return wrap_client(client, _given(tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags))
+
+
+def unwrap(client: C) -> C:
+    """Get the bare client back: the equal of what was passed to :func:`wrap`, sharing its connections.
+
+    Example::
+
+        bare = tokeneff.unwrap(client)
+        assert type(bare) is OpenAI
+
+    Args:
+        client: a wrapped client. A bare one is returned as it is.
+    """
+    from tokeneff._wrap import unwrap_client
+
+    return unwrap_client(client)
+
+
+def install(
+    *,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    stream_usage: Literal["ask", "off"] | None = None,
+    capture_content: Capture | None = None,
+    mask: Mask | None = None,
+    compat: Literal["openinference"] | None = None,
+    metric_tags: Iterable[str] | None = None,
+) -> None:
+    """Have every client that is constructed from now on be a wrapped one, for code that builds its own.
+
+    Example::
+
+        tokeneff.install()
+        openai.chat.completions.create(...)   # the module's own client, too
+        tokeneff.uninstall()
+
+    Clients that exist already stay as they are. Installing again changes the arguments for clients still to come.
+    An SDK that is imported only later is reached when it is.
+
+    Args:
+        tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags: as for :func:`wrap`.
+    """
+    from tokeneff._install import install_for
+
+    install_for(_given(tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags))
+
+
+def uninstall() -> None:
+    """Undo :func:`install`: clients constructed from now on are bare. Those wrapped by it stay wrapped.
+
+    Example::
+
+        tokeneff.uninstall()
+    """
+    from tokeneff._install import uninstall_all
+
+    uninstall_all()
+
+
+def usage(client: Any) -> Usage:
+    """See what a wrapped client, with all copies made of it, has used so far: calls, tokens, latencies, errors.
+
+    Example::
+
+        print(tokeneff.usage(client))
+        tokeneff.usage(client).models["gpt-4.1-mini"].input_tokens
+
+    Args:
+        client: a wrapped client.
+
+    Raises:
+        UnsupportedClient: the client is not wrapped, so nothing was counted.
+    """
+    from tokeneff._client import is_wrapped
+    from tokeneff._settings import settings_of
+    from tokeneff.errors import UnsupportedClient
+
+    if not is_wrapped(client):
+        raise UnsupportedClient(
+            f"usage() takes a client that wrap() returned; this {type(client).__name__} is not wrapped"
+        )
+    return settings_of(client).totals.frozen()
+
+
+def _given(
+    tracer_provider: Any,
+    meter_provider: Any,
+    stream_usage: Any,
+    capture_content: Any,
+    mask: Any,
+    compat: Any,
+    metric_tags: Any,
+) -> dict[str, Any]:
+    arguments = {
+        "tracer_provider": tracer_provider,
+        "meter_provider": meter_provider,
+        "stream_usage": stream_usage,
+        "capture_content": capture_content,
+        "mask": mask,
+        "compat": compat,
+        "metric_tags": metric_tags,
+    }
+    return {name: value for name, value in arguments.items() if value is not None}

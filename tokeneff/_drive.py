@@ -1,0 +1,88 @@
+"""The blocking driver: performs what a Run asks for, and hands the caller the SDK's own reply or error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tokeneff._flow import Call, Do, Effect, Forward, Outcome, Run, Wait
+from tokeneff._log import log_once
+
+
+class Sent:
+    """What came of sending a call: a reply or an error, and the Outcome unless the reply is still coming."""
+
+    __slots__ = ("arm", "error", "outcome", "reply")
+
+    def __init__(
+        self,
+        reply: Any = None,
+        error: BaseException | None = None,
+        outcome: Outcome | None = None,
+        arm: Callable[[Run], None] | None = None,
+    ) -> None:
+        self.reply = reply
+        self.error = error
+        self.outcome = outcome
+        self.arm = arm
+        """For a reply that is still coming: have its end told to a Run."""
+
+
+def drive(run: Run, send: Callable[[Call], Sent]) -> Any:
+    """Drive ``run`` until its call is over or its reply is the caller's to read; returns the reply or raises."""
+    sent = Sent()
+    effect = run.start()
+    while effect is not None:
+        if type(effect) is not Forward:
+            effect = perform(run, effect)
+            continue
+        sent = send(effect.call)
+        if sent.arm is not None:
+            sent.arm(run)
+            break
+        effect = run.resume(sent.outcome)
+    try:
+        return deliver(run, sent)
+    finally:
+        del sent  # a raised error's traceback holds this frame, which must not hold the error
+
+
+def deliver(run: Run, sent: Sent) -> Any:
+    """The reply, or the error that the caller is to see."""
+    try:
+        if run.refusal is not None:
+            raise run.refusal
+        if sent.error is not None:
+            raise sent.error
+        return sent.reply
+    finally:
+        del sent, run
+
+
+def perform(run: Run, effect: Effect) -> Effect | None:
+    """Do blocking work for a policy and answer it."""
+    try:
+        if isinstance(effect, Do):
+            value = effect.fn(*effect.args)
+        elif isinstance(effect, Wait):
+            value = effect.future.result(effect.timeout)
+        else:
+            raise too_late()
+    except Exception as error:  # noqa: BLE001 - the policy decides what its store's failure means
+        return run.throw(error)
+    return run.resume(value)
+
+
+def settle(run: Run, outcome: Outcome) -> None:
+    """The reply is over: let every policy finish. Nothing is raised, for the call itself went well."""
+    try:
+        effect = run.resume(outcome)
+        while effect is not None:
+            effect = perform(run, effect)
+    except Exception as fault:  # noqa: BLE001 - see above
+        log_once("settle", "a finished call could not be settled", exc_info=fault)
+
+
+def too_late() -> RuntimeError:
+    """A policy cannot send again what the caller has already begun to read."""
+    return RuntimeError("the reply is already the caller's: a call cannot be forwarded again after its stream has begun")

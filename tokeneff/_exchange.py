@@ -1,0 +1,140 @@
+"""What one sending of a call saw: the attempts, the reply as it came, and from these the Outcome."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from tokeneff._flow import Attempt, Call, Ending, Failure, Outcome
+from tokeneff._log import log_once
+
+if TYPE_CHECKING:
+    from tokeneff.adapters import Reader
+
+SKIP = object()
+"""What a stream event is turned into that the caller must not see."""
+
+active: ContextVar[Exchange | None] = ContextVar("tokeneff_exchange", default=None)
+"""The exchange whose ``request()`` is running in this thread or task."""
+
+_WHOLE_LIMIT = 64 * 1024 * 1024
+"""Bytes of a reply beyond which a raw body is not parsed for its usage."""
+
+
+class Exchange:
+    """Filled in by the client's hooks while the SDK works; read once, when the call is over.
+
+    It refers to the response only until the reply is found to be live: a live response refers to its exchange, and a
+    cycle would leave it to the collector to notice a stream that the caller dropped.
+    """
+
+    __slots__ = ("attempts", "call", "chunks", "first", "last", "live", "reader", "response", "sent", "started", "status")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.reader: Reader = call.endpoint.reader(call)
+        self.attempts: list[Attempt] = []
+        self.response: Any = None
+        self.live: Any = None
+        """The watch inside a response that is still coming."""
+        self.sent: Mapping[str, Any] | None = None
+        self.status: int | None = None
+        self.chunks = 0
+        self.first: float | None = None
+        self.last: float | None = None
+        self.started = time.perf_counter()
+
+    def answered(self, response: Any, options: Any) -> None:
+        """The SDK got a good response and is about to make the reply of it."""
+        self.response = response
+        self.status = response.status_code
+        data = options.json_data
+        self.sent = data if isinstance(data, Mapping) else None
+
+    def failed_attempt(self, response: Any) -> None:
+        """The SDK is about to wait and try again."""
+        raised = sys.exc_info()[1]
+        status: int | None = None if response is None else response.status_code
+        if status is None and raised is not None:
+            raised = raised.__cause__ or raised
+            status = getattr(raised, "status_code", None)
+        error = str(status) if status is not None else type(raised).__name__ if raised is not None else "_OTHER"
+        self.attempts.append(Attempt(time.time_ns(), error, status))
+
+    def waits(self, delay: float) -> None:
+        """The SDK has settled how long it waits before the next try."""
+        if self.attempts:
+            last = self.attempts[-1]
+            self.attempts[-1] = Attempt(last.at, last.error, last.status, delay)
+
+    def whole(self, data: object) -> None:
+        """The reply's JSON, parsed by the SDK in one piece."""
+        try:
+            if isinstance(data, Mapping):
+                self.reader.whole(data)  # pyright: ignore[reportUnknownArgumentType]
+        except Exception as fault:  # noqa: BLE001 - a reply that we misread is still the caller's
+            log_once(("read", type(self.reader)), "a reply could not be read for telemetry", exc_info=fault)
+
+    def event(self, data: Any) -> Any:
+        """One event of a stream, parsed by the SDK; returns what the SDK goes on with."""
+        self.chunks += 1
+        self.last = time.perf_counter()
+        if self.first is None:
+            self.first = self.last
+        try:
+            return self.reader.event(data)
+        except Exception as fault:  # noqa: BLE001 - as above
+            log_once(("event", type(self.reader)), "a stream event could not be read for telemetry", exc_info=fault)
+            return data
+
+    def read_raw(self) -> None:
+        """Read the usage from the bytes of a raw reply, which nobody has parsed, and which is complete in memory."""
+        response = self.response
+        if response is None or self.reader.seen or not response.is_closed:
+            return
+        kind = response.headers.get("content-type", "")
+        try:
+            content: bytes = response.content
+            if len(content) > _WHOLE_LIMIT:
+                return
+            self.read_bytes(kind, content)
+        except Exception as fault:  # noqa: BLE001 - as above
+            log_once(("raw", type(self.reader)), "a raw reply could not be read for telemetry", exc_info=fault)
+
+    def read_bytes(self, kind: str, content: bytes) -> None:
+        """Read a reply's plain bytes, JSON or server-sent events."""
+        import json
+
+        if "json" in kind:
+            self.whole(json.loads(content))
+        elif "event-stream" in kind:
+            from tokeneff._sse import events
+
+            for data in events(content):
+                self.reader.event(data)
+
+    def outcome(self, ending: Ending, failure: Failure | None = None) -> Outcome:
+        """The Outcome, now that the call is over. Never raises."""
+        ended = time.perf_counter()
+        try:
+            tokens, facts = self.reader.result(self.call, self.sent, ending)
+        except Exception as fault:  # noqa: BLE001 - as above
+            log_once(("result", type(self.reader)), "a reply could not be read for telemetry", exc_info=fault)
+            return Outcome(ending, self.started, ended, failure=failure, attempts=tuple(self.attempts))
+        return Outcome(
+            ending,
+            self.started,
+            ended,
+            tokens,
+            facts,
+            failure,
+            tuple(self.attempts),
+            self.first,
+            self.last,
+            self.chunks,
+            self.status,
+            self.sent,
+        )

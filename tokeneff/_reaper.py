@@ -1,0 +1,107 @@
+"""Endings that the garbage collector finds are told in a thread of their own.
+
+The collector may run at any allocation, so also while this very thread holds a lock of the OpenTelemetry SDK or of a
+store. Ending a call there could wait for that lock for ever; handed to another thread it waits only as long as the
+lock is held.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from tokeneff._log import log_once
+
+_PATIENCE = 0.02
+"""Seconds that a collection waits for its endings to be told, so that ``gc.collect()`` is normally enough."""
+
+
+class Live(Protocol):
+    """A reply that its caller has not finished with."""
+
+    def drop(self) -> None: ...
+
+
+_queue: SimpleQueue[tuple[Callable[[], None], Any]] = SimpleQueue()
+_live: WeakSet[Live] = WeakSet()
+_collecting_in = 0
+_running = False
+
+
+def watch(live: Live) -> None:
+    """Have ``live`` ended at interpreter exit, if nothing else has ended it by then."""
+    if not _running:
+        _start()
+    _live.add(live)
+
+
+def collecting() -> bool:
+    """Whether this thread is inside a garbage collection."""
+    return _collecting_in == _thread.get_ident()
+
+
+def hand_over(work: Callable[[], None]) -> None:
+    """Run ``work`` in the reaper's thread, and wait for it for a moment."""
+    if sys.is_finalizing() or not _running:
+        _do(work)
+        return
+    done = _thread.allocate_lock()
+    done.acquire()
+    _queue.put((work, done))
+    done.acquire(True, _PATIENCE)
+
+
+def _do(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception as fault:  # noqa: BLE001 - nobody is left to raise it to
+        log_once("reaper", "an ended call could not be recorded", exc_info=fault)
+
+
+def _serve() -> None:
+    while True:
+        work, done = _queue.get()
+        _do(work)
+        del work  # or the thread would keep the last reply alive until the next one
+        with suppress(RuntimeError):
+            done.release()
+
+
+def _note(phase: str, info: dict[str, int]) -> None:
+    global _collecting_in
+    _collecting_in = _thread.get_ident() if phase == "start" else 0
+
+
+def _start() -> None:
+    global _running
+    _running = True
+    if _note not in gc.callbacks:
+        gc.callbacks.append(_note)
+    threading.Thread(target=_serve, name="tokeneff-reaper", daemon=True).start()
+
+
+def _forget() -> None:
+    """In a forked child: the thread is gone, and the parent's replies are the parent's to end."""
+    global _running, _queue, _collecting_in
+    _running, _collecting_in = False, 0
+    _queue = SimpleQueue()
+    _live.clear()
+
+
+def _end_all() -> None:
+    for live in list(_live):
+        live.drop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+atexit.register(_end_all)

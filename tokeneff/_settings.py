@@ -1,0 +1,93 @@
+"""What a wrapping was asked to do; one object, shared by a wrapped client and every copy made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tokeneff._flow import Policy
+
+if TYPE_CHECKING:
+    from tokeneff.telemetry import Telemetry
+    from tokeneff.totals import Totals
+
+KEY = "_tokeneff"
+"""The one entry that a wrapped client has in its ``__dict__`` and a bare one has not."""
+
+ARGUMENTS = ("tracer_provider", "meter_provider", "stream_usage", "capture_content", "mask", "compat", "metric_tags")
+
+
+class Settings:
+    """Checked arguments of ``wrap()``, the policies made of them, and the running totals."""
+
+    __slots__ = ("__weakref__", "arguments", "asks_usage", "capture", "policies", "telemetry", "totals")
+
+    def __init__(self, **arguments: Any) -> None:
+        from tokeneff.telemetry import Telemetry
+        from tokeneff.telemetry.content import capture_mode
+        from tokeneff.totals import Totals
+
+        self.arguments = arguments
+        _check(arguments)
+        mode = capture_mode(arguments.get("capture_content"))
+        self.asks_usage: bool = arguments.get("stream_usage", "ask") == "ask"
+        self.capture: bool = mode != "NO_CONTENT"
+        self.telemetry: Telemetry = Telemetry(
+            arguments.get("tracer_provider"),
+            arguments.get("meter_provider"),
+            capture=mode,
+            mask=arguments.get("mask"),
+            compat=arguments.get("compat"),
+            metric_tags=tuple(arguments.get("metric_tags", ())),
+        )
+        self.totals: Totals = Totals()
+        self.policies: Sequence[Policy] = (self.totals.policy, self.telemetry.policy)
+
+    def changed(self, **arguments: Any) -> Settings:
+        """These settings with other arguments, and totals of their own."""
+        return Settings(**{**self.arguments, **arguments})
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        # Providers and hooks belong to a process; in another one the global providers take their place.
+        plain = {
+            key: value
+            for key, value in self.arguments.items()
+            if key not in ("tracer_provider", "meter_provider", "mask")
+        }
+        if self.arguments.get("mask") is not None:
+            plain["capture_content"] = False  # never the content without the mask
+        return _restore, (plain,)
+
+
+def _restore(arguments: dict[str, Any]) -> Settings:
+    return Settings(**arguments)
+
+
+def settings_of(client: Any) -> Settings:
+    """The settings of a wrapped client."""
+    return client.__dict__[KEY]
+
+
+def _check(arguments: dict[str, Any]) -> None:
+    for key in arguments:
+        if key not in ARGUMENTS:
+            raise TypeError(f"wrap() has no argument {key!r}; it takes {', '.join(ARGUMENTS)}")
+    _one_of(arguments, "stream_usage", ("ask", "off"))
+    _one_of(arguments, "compat", (None, "openinference"))
+    for key, method in (("tracer_provider", "get_tracer"), ("meter_provider", "get_meter")):
+        value = arguments.get(key)
+        if value is not None and not callable(getattr(value, method, None)):
+            kind = "TracerProvider" if method == "get_tracer" else "MeterProvider"
+            raise TypeError(f"{key} must be an OpenTelemetry {kind}, not {type(value).__name__}")
+    mask = arguments.get("mask")
+    if mask is not None and not callable(mask):
+        raise TypeError(f"mask must be a function of (value, kind), not {type(mask).__name__}")
+    tags = arguments.get("metric_tags", ())
+    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+        raise TypeError("metric_tags must be a tuple of tag names, as metric_tags=('feature',)")
+
+
+def _one_of(arguments: dict[str, Any], key: str, known: tuple[Any, ...]) -> None:
+    if key in arguments and arguments[key] not in known:
+        choices = " or ".join(map(repr, known))
+        raise ValueError(f"{key} must be {choices}, not {arguments[key]!r}")

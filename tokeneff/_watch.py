@@ -1,0 +1,248 @@
+"""Watching a reply that is still coming: a forwarding byte stream inside the response, which changes nothing.
+
+It goes *inside* the stream that the http client bound to the response, so ``response.stream`` stays the object that
+it was, and ``elapsed``, ``close`` and the kind of stream are the http client's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Any
+
+from tokeneff import _reaper
+from tokeneff._exchange import Exchange
+from tokeneff._adrive import asettle
+from tokeneff._drive import settle
+from tokeneff._flow import Ending, Outcome, Run
+from tokeneff._log import log_once
+
+_KEEP = 16 * 1024 * 1024
+"""Bytes kept of a reply that the caller reads as bytes, to find its usage at the end; beyond, it is unknown."""
+
+
+class WatchedBody:
+    """What is common to a body read blocking and one read awaiting."""
+
+    __slots__ = ("__weakref__", "_body", "_done_seen", "_encoding", "_kept", "_kind", "_run", "_size", "exchange")
+
+    def __init__(self, body: Any, exchange: Exchange, response: Any) -> None:
+        self._body = body
+        self.exchange = exchange
+        self._run: list[Run] = []
+        self._kind: str = response.headers.get("content-type", "")
+        self._encoding: str = response.headers.get("content-encoding", "")
+        self._size = 0
+        self._done_seen = False
+        readable = "json" in self._kind or "event-stream" in self._kind
+        self._kept: list[bytes] | None = [] if exchange.call.raw is not None and readable else None
+
+    def arm(self, run: Run) -> None:
+        """From now on the end of the reply is told, once, to ``run``."""
+        self._run.append(run)
+        _reaper.watch(self)
+
+    def disarm(self) -> None:
+        """Nothing more is to be told."""
+        self._run.clear()
+
+    def event(self, data: Any) -> Any:
+        """One event that the SDK parsed."""
+        self._kept = None
+        return self.exchange.event(data)
+
+    def _saw(self, chunk: bytes) -> None:
+        exchange = self.exchange
+        if exchange.first is None:
+            exchange.first = time.perf_counter()
+        if self._kept is not None:
+            exchange.chunks += 1
+            exchange.last = time.perf_counter()
+            self._size += len(chunk)
+            self._kept.append(chunk)
+            if self._size > _KEEP:
+                self._kept = None
+        if chunk[-16:].find(b"[DONE]") >= 0:
+            self._done_seen = True
+
+    def over(self, ending: Ending, error: BaseException | None = None) -> tuple[Run, Outcome] | None:
+        """The first time: what is to be told to whom."""
+        try:
+            run = self._run.pop()  # atomic, so two threads that end one reply settle it once
+        except IndexError:
+            return None
+        self._read_kept()
+        exchange = self.exchange
+        if ending in ("broken_off", "dropped") and (self._done_seen or exchange.reader.terminal):
+            ending = "read"
+        failure = None if error is None else exchange.call.family.failure(error)
+        return run, exchange.outcome(ending, failure)
+
+    def _read_kept(self) -> None:
+        kept, self._kept = self._kept, None
+        if not kept:
+            return
+        try:
+            content = b"".join(kept)
+            if self._encoding in ("gzip", "deflate"):
+                content = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(content)
+            elif self._encoding not in ("", "identity"):
+                return
+            self.exchange.read_bytes(self._kind, content)
+        except Exception as fault:  # noqa: BLE001 - half a body is no fault of the caller's
+            log_once(("kept", type(fault)), "a reply read as bytes could not be read for its usage: %r", fault)
+
+    def closing(self) -> tuple[Ending, BaseException | None]:
+        """How a reply ends that is being closed, judged by what is in flight."""
+        error = sys.exc_info()[1]
+        if error is None:
+            return "broken_off", None
+        if isinstance(error, GeneratorExit):
+            return ("dropped" if self.exchange.call.raw is None else "broken_off"), None
+        if isinstance(error, asyncio.CancelledError):
+            return "cancelled", error
+        return ("failed", error) if self._raised_reading(error.__traceback__) else ("broken_off", None)
+
+    def _raised_reading(self, trace: TracebackType | None) -> bool:
+        """Whether the error came up through the SDK's reading of this very body, not from the caller's code."""
+        while trace is not None:
+            frame = trace.tb_frame
+            if frame.f_code.co_name == "__stream__":
+                response = frame.f_locals.get("response")
+                if body_of(response) is self:
+                    return True
+            trace = trace.tb_next
+        return False
+
+    def drop(self) -> None:
+        """End as dropped, from the collector's thread or at exit."""
+        told = self.over("dropped")
+        if told is not None:
+            run, outcome = told
+            # Blocking also for an asynchronous call: nobody is left to await.
+            _reaper.hand_over(lambda: settle(run, outcome))
+
+    def __del__(self) -> None:
+        if getattr(self, "_run", None):
+            self.drop()
+
+
+class WatchedStream(WatchedBody):
+    """A body read blocking."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[bytes]:
+        saw = self._saw
+        try:
+            for chunk in self._body:
+                saw(chunk)
+                yield chunk
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.end("cancelled" if not isinstance(error, Exception) else "failed", error)
+            raise
+        self.end("read")
+
+    def close(self) -> None:
+        ending, error = self.closing()
+        try:
+            self._body.close()
+        finally:
+            self.end(ending, error)
+
+    def end(self, ending: Ending, error: BaseException | None = None) -> None:
+        """The reply is over; only the first end of several counts."""
+        told = self.over(ending, error)
+        if told is None:
+            return
+        run, outcome = told
+        if _reaper.collecting():
+            _reaper.hand_over(lambda: settle(run, outcome))
+        else:
+            settle(run, outcome)
+
+
+class WatchedAsyncStream(WatchedBody):
+    """A body read awaiting."""
+
+    __slots__ = ()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _AsyncChunks(self, self._body.__aiter__())
+
+    async def aclose(self) -> None:
+        ending, error = self.closing()
+        try:
+            await self._body.aclose()
+        finally:
+            await self.end(ending, error)
+
+    async def end(self, ending: Ending, error: BaseException | None = None) -> None:
+        told = self.over(ending, error)
+        if told is not None:
+            run, outcome = told
+            effect = run.resume(outcome)
+            if effect is not None:
+                await asettle(run, effect)
+
+
+class _AsyncChunks:
+    """Not a generator: one more of those would be one more for the event loop to close."""
+
+    __slots__ = ("_chunks", "_next", "_watched")
+
+    def __init__(self, watched: WatchedAsyncStream, chunks: AsyncIterator[bytes]) -> None:
+        self._watched = watched
+        self._chunks = chunks
+        self._next = chunks.__anext__
+
+    def __aiter__(self) -> _AsyncChunks:
+        return self
+
+    async def __anext__(self) -> bytes:
+        watched = self._watched
+        try:
+            chunk = await self._next()
+        except StopAsyncIteration:
+            await watched.end("read")
+            raise
+        except BaseException as error:
+            await watched.end("cancelled" if not isinstance(error, Exception) else "failed", error)
+            raise
+        watched._saw(chunk)  # pyright: ignore[reportPrivateUsage]
+        return chunk
+
+    async def aclose(self) -> None:
+        close = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def body_of(response: Any) -> WatchedBody | None:
+    """The watched body inside a response, if it has one."""
+    stream = getattr(response, "stream", None)
+    for _ in range(4):
+        if stream is None or isinstance(stream, WatchedBody):
+            return stream
+        # httpx binds a body as `_stream`; the Anthropic SDK's tracing wraps that again, as `_body` or `_async_body`.
+        inner = getattr(stream, "_stream", None) or getattr(stream, "_body", None)
+        stream = inner or getattr(stream, "_async_body", None)
+    return None
+
+
+def attach(response: Any, exchange: Exchange, *, awaiting: bool) -> WatchedBody | None:
+    """Put a watch inside the response's body; ``None`` where the response has no place for one."""
+    bound = response.stream
+    body = getattr(bound, "_stream", None)
+    if body is None:
+        return None
+    kind = WatchedAsyncStream if awaiting else WatchedStream
+    watched = kind(body, exchange, response)
+    bound._stream = watched
+    return watched

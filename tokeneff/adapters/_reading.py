@@ -1,0 +1,155 @@
+"""Reading replies: what the readers of every endpoint share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from tokeneff._flow import UNKNOWN, Call, Ending, Facts, Tokens
+
+Body = Mapping[str, Any]
+
+
+def count(value: object) -> int | None:
+    """A token count as an integer, or ``None`` for what is none (some servers send floats, nulls, or -1)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or not math.isfinite(value):
+        return None
+    return int(value)
+
+
+def part(body: Mapping[str, Any], *names: str) -> Body:
+    """The first of these fields that is an object, or an empty one."""
+    for name in names:
+        value = body.get(name)
+        if isinstance(value, Mapping):
+            return cast("Body", value)
+    return {}
+
+
+def text(value: object) -> str | None:
+    """A non-empty string, or ``None``."""
+    return value if isinstance(value, str) and value else None
+
+
+def first_count(body: Mapping[str, Any], *names: str) -> int | None:
+    """The first of these fields that is a count."""
+    for name in names:
+        value = count(body.get(name))
+        if value is not None:
+            return value
+    return None
+
+
+class BaseReader:
+    """Facts and usage of one reply. Subclasses say how they are found in the JSON of their endpoint."""
+
+    __slots__ = ("_call", "events", "finish", "fingerprint", "id", "model", "pieces", "seen", "tier", "tokens", "whole_data")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.seen = False
+        self.id: str | None = None
+        self.model: str | None = None
+        self.tier: str | None = None
+        self.fingerprint: str | None = None
+        self.finish: dict[int, str] = {}
+        self.tokens: Tokens | None = None
+        self.pieces: list[str] = []
+        """Output as it came, for an estimate should the provider give no count."""
+        self.events: list[Any] | None = [] if call.capture else None
+        self.whole_data: Body | None = None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the reply has said that it is at its end."""
+        return False
+
+    def head(self, data: Body) -> None:
+        """What the first event, or the whole, says of the reply."""
+        self.seen = True
+        self.id = text(data.get("id")) or self.id
+        self.model = text(data.get("model")) or self.model
+        self.tier = text(data.get("service_tier")) or self.tier
+        self.fingerprint = text(data.get("system_fingerprint")) or self.fingerprint
+
+    def whole(self, data: Body) -> None:
+        """Read a reply that came in one piece."""
+        self.head(data)
+        if self._call.capture:
+            self.whole_data = data
+        self.read_whole(data)
+
+    def read_whole(self, data: Body) -> None:
+        """Usage and finish reasons of a whole reply."""
+
+    def event(self, data: Any) -> Any:
+        """Read one event of a stream."""
+        self.seen = True
+        if self.events is not None:
+            self.events.append(data)
+        return data
+
+    def output(self) -> Iterable[str]:
+        """The text of a whole reply, for an estimate."""
+        return ()
+
+    def conversation(self) -> str | None:
+        """A conversation's real id, if the reply names one."""
+        return None
+
+    def result(self, call: Call, sent: Body | None, ending: Ending) -> tuple[Tokens, Facts]:
+        """Counts and facts, now that the reply is over."""
+        tokens = self._tokens(call, sent if sent is not None else call.body, ending)
+        facts = Facts(
+            self.id,
+            self.model,
+            self._reasons(ending),
+            self.tier,
+            self.fingerprint,
+            self.conversation(),
+            self._messages(),
+        )
+        return tokens, facts
+
+    def _reasons(self, ending: Ending) -> tuple[str, ...]:
+        reasons = tuple(self.finish[index] for index in sorted(self.finish))
+        if reasons or ending == "read" or not self._call.endpoint.model:
+            return reasons
+        return ("error",) if self.seen and self._call.stream else ()
+
+    def _messages(self) -> tuple[Any, ...] | None:
+        content = self._call.endpoint.content
+        if content is None or not self._call.capture:
+            return None
+        if self.whole_data is not None:
+            return content.reply(self.whole_data)
+        return content.stream(self.events) if self.events else None
+
+    def _tokens(self, call: Call, body: Body, ending: Ending) -> Tokens:
+        tokens = self.tokens
+        if not call.endpoint.model or (tokens is None and not self.seen):
+            return UNKNOWN
+        if tokens is not None and tokens.output_source == "provider" and tokens.input_source == "provider":
+            return tokens
+        from tokeneff.tokens import estimate, estimate_body
+
+        tokens = tokens or UNKNOWN
+        if tokens.input_source != "provider":
+            tokens = replace(tokens, input_tokens=estimate_body(body), input_source="estimated")
+        if tokens.output_source != "provider" and self.counts_output:
+            written = self.pieces or list(self.output())
+            tokens = replace(tokens, output_tokens=sum(map(estimate, ["".join(written)])), output_source="estimated")
+        elif tokens.output_source != "provider":
+            tokens = replace(tokens, output_source=tokens.input_source)
+        return tokens
+
+    counts_output = True
+    """Whether the reply is text that costs tokens (not so for embeddings)."""
+
+
+class PlainReader(BaseReader):
+    """Reads the replies of endpoints that are no work of a model: their id, no more."""
+
+    __slots__ = ()

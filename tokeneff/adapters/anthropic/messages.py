@@ -1,0 +1,160 @@
+"""Messages, and the completions that came before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from tokeneff._flow import Call, Tokens
+from tokeneff.adapters import Attributes, Endpoint
+from tokeneff.adapters._reading import BaseReader, first_count, part, text
+from tokeneff.adapters._routes import no_attributes
+from tokeneff.adapters.anthropic import _content
+from tokeneff.adapters.openai._request import numbers, strings
+
+Body = Mapping[str, Any]
+
+
+def tokens_of(usage: Body) -> Tokens | None:
+    """Counts of a usage object, made inclusive: ``input_tokens`` leaves out what was read from or written to the cache.
+
+    Source: "Prompt caching", Claude docs: total input = input_tokens + cache_read + cache_creation.
+    """
+    fresh = first_count(usage, "input_tokens")
+    written = first_count(usage, "cache_creation_input_tokens")
+    read = first_count(usage, "cache_read_input_tokens")
+    got = first_count(usage, "output_tokens")
+    if fresh is None and got is None:
+        return None
+    details = part(usage, "output_tokens_details")
+    return Tokens(
+        input_tokens=None if fresh is None else fresh + (written or 0) + (read or 0),
+        output_tokens=got,
+        cache_read=read,
+        cache_write=written,
+        reasoning=first_count(details, "thinking_tokens", "reasoning_tokens"),
+        input_source="unknown" if fresh is None else "provider",
+        output_source="unknown" if got is None else "provider",
+    )
+
+
+class MessagesReader(BaseReader):
+    """Reads ``message`` objects and the events of their streams."""
+
+    __slots__ = ("_over", "_usage")
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call)
+        self._over = False
+        self._usage: dict[str, Any] = {}
+
+    @property
+    def terminal(self) -> bool:
+        return self._over
+
+    def read_whole(self, data: Body) -> None:
+        self._message(data)
+        blocks = data.get("content")
+        for block in cast("list[object]", blocks) if isinstance(blocks, list) else ():
+            if isinstance(block, Mapping):
+                self._say(cast("Body", block))
+
+    def _message(self, data: Body) -> None:
+        usage = part(data, "usage")
+        if usage:
+            self._use(usage)
+        reason = text(data.get("stop_reason"))
+        if reason is not None:
+            self.finish[0] = reason
+
+    def event(self, data: Any) -> Any:
+        self.seen = True
+        if self.events is not None:
+            self.events.append(data)
+        if type(data) is not dict:
+            return data
+        event = cast("dict[str, Any]", data)
+        kind = event.get("type")
+        if kind == "content_block_delta":
+            delta = event.get("delta")
+            if type(delta) is dict:
+                self._say(cast("Body", delta))
+        elif kind == "message_start":
+            message = part(event, "message")
+            self.head(message)
+            self._message(message)
+        elif kind == "message_delta":
+            self._use(part(event, "usage"))
+            reason = text(part(event, "delta").get("stop_reason"))
+            if reason is not None:
+                self.finish[0] = reason
+        elif kind == "message_stop":
+            self._over = True
+        elif kind == "completion":
+            self._say(event)
+        return event
+
+    def _use(self, usage: Body) -> None:
+        """Later counts are cumulative and win; a null says nothing."""
+        self._usage.update({key: value for key, value in usage.items() if value is not None})
+        self.tokens = tokens_of(self._usage) or self.tokens
+        self.tier = text(usage.get("service_tier")) or self.tier
+
+    def _say(self, block: Body) -> None:
+        for key in ("text", "thinking", "partial_json", "completion"):
+            said = block.get(key)
+            if type(said) is str and said:
+                self.pieces.append(said)
+        tool = block.get("input")
+        if isinstance(tool, Mapping) and tool:
+            import json
+
+            self.pieces.append(json.dumps(tool, default=str))
+
+    def _tokens(self, call: Call, body: Body, ending: Any) -> Tokens:
+        if self.tokens is not None and call.stream and not self._over and "broken" in _cut(ending):
+            # The count at the start of a stream is a first token or so; the true one comes with its end.
+            self.tokens = replace(self.tokens, output_source="unknown", reasoning=None)
+        return super()._tokens(call, body, ending)
+
+
+def _cut(ending: str) -> str:
+    return "broken" if ending != "read" else ending
+
+
+class CountReader(BaseReader):
+    """A count of tokens is no use of them."""
+
+    __slots__ = ()
+
+
+def request_attributes(body: Body) -> Attributes:
+    """The attributes of a messages request."""
+    found = numbers(body)
+    stop = strings(body.get("stop_sequences"))
+    if stop is not None:
+        found["gen_ai.request.stop_sequences"] = stop
+    effort = text(part(body, "output_config").get("effort"))
+    if effort is not None:
+        found["gen_ai.request.reasoning.level"] = effort
+    if part(body, "output_format") or part(part(body, "output_config"), "format"):
+        found["gen_ai.output.type"] = "json"
+    tier = text(body.get("service_tier"))
+    if tier is not None and tier != "auto":
+        found["anthropic.request.service_tier"] = tier
+    return found
+
+
+ENDPOINTS = {
+    "POST /v1/messages": Endpoint(
+        "chat",
+        MessagesReader,
+        request_attributes,
+        output_type="text",
+        model=True,
+        content=_content.MessagesContent(),
+    ),
+    "POST /v1/complete": Endpoint("text_completion", MessagesReader, request_attributes, output_type="text", model=True),
+    "POST /v1/messages/count_tokens": Endpoint("count_tokens", CountReader, no_attributes),
+}

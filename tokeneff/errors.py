@@ -1,0 +1,26 @@
+"""Everything tokeneff raises.
+
+    TokeneffError
+    └── UnsupportedClient   what was passed to wrap() is no client that it knows   (also a TypeError)
+
+The providers' own errors (``openai.RateLimitError``, ``anthropic.APIStatusError``, …) are never replaced or wrapped:
+they reach the caller as the bare client raises them.
+"""
+
+from __future__ import annotations
+
+
+class TokeneffError(Exception):
+    """Base of every error that tokeneff raises on purpose, so that one ``except`` catches them all.
+
+    Example::
+
+        try:
+            client = tokeneff.wrap(something)
+        except tokeneff.TokeneffError as error:
+            print(error)
+    """
+
+
+class UnsupportedClient(TokeneffError, TypeError):
+    """The object passed to :func:`tokeneff.wrap` is not a client that can be wrapped; the text says what can."""

@@ -1,0 +1,149 @@
+"""One span and the conventions' metrics for every call: the outermost policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import metrics as otel_metrics
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+
+from tokeneff._duplicates import Owner, claim, owner
+from tokeneff._flow import Call, Effect, Outcome, forward
+from tokeneff._log import log_once
+from tokeneff._version import __version__
+from tokeneff.telemetry import names
+from tokeneff.telemetry.metrics import Extra, Instruments, instruments
+from tokeneff.telemetry.spans import end_attributes, error_text, span_name, start_attributes, usage_attributes
+
+
+class Telemetry:
+    """Spans and metrics of one wrapping, to the providers that it was given or to the global ones."""
+
+    def __init__(
+        self,
+        tracer_provider: Any = None,
+        meter_provider: Any = None,
+        *,
+        capture: str = "NO_CONTENT",
+        mask: Callable[[Any, str], Any] | None = None,
+        compat: str | None = None,
+        metric_tags: tuple[str, ...] = (),
+    ) -> None:
+        self._tracer_provider = tracer_provider
+        self._meter_provider = meter_provider
+        self.capture = capture
+        self._mask = mask
+        self._compat = compat
+        self._metric_tags = metric_tags
+        self._tracers: tuple[Any, Tracer | None] = (None, None)
+
+    def provider(self) -> Any:
+        """The tracer provider in use, or ``None`` where none is set."""
+        provider = self._tracer_provider or _global(trace.get_tracer_provider)
+        return None if type(provider) is trace.ProxyTracerProvider else provider
+
+    def tracer(self) -> Tracer | None:
+        """The tracer, or ``None`` where no provider is set."""
+        provider = self.provider()
+        if provider is None:
+            return None
+        known, tracer = self._tracers
+        if known is not provider:
+            tracer = provider.get_tracer("tokeneff", __version__)
+            self._tracers = (provider, tracer)
+        return tracer
+
+    def instruments(self) -> Instruments | None:
+        """The instruments, or ``None`` where no provider is set."""
+        provider = self._meter_provider or _global(otel_metrics.get_meter_provider)
+        if provider is None or type(provider).__name__ in ("_ProxyMeterProvider", "NoOpMeterProvider"):
+            return None
+        return instruments(provider)
+
+    def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
+        """The policy: a span around the call, or attributes on the span of whoever already traces it."""
+        tracer, meters = self.tracer(), self.instruments()
+        if tracer is None and meters is None:
+            return (yield from forward(call))
+        provider = call.family.provider(call.client)
+        start = start_attributes(call, provider)
+        span, other, scope = None, None, None
+        if tracer is not None:
+            other = owner(call.endpoint.operation, raw_stream=call.stream and call.raw is not None)
+            span, scope = self._begin(tracer, call, start, other)
+            call = call.with_(scope=scope)
+        outcome = yield from forward(call)
+        try:
+            if span is not None or other is not None:
+                self._end(span, other, call, outcome, provider)
+        finally:
+            if meters is not None:
+                extra = Extra(self._dimensions(call), other is None or not other.metrics)
+                meters.record(call, outcome, start, scope, extra)
+        return outcome
+
+    def _begin(
+        self, tracer: Tracer, call: Call, start: Mapping[str, Any], other: Owner | None
+    ) -> tuple[Span | None, otel_context.Context | None]:
+        current = otel_context.get_current()
+        if other is not None and other.traces:
+            return None, claim(current, call.method)
+        span = tracer.start_span(span_name(start), kind=SpanKind.CLIENT, attributes=start)
+        return span, claim(trace.set_span_in_context(span, current), call.method)
+
+    def _end(self, span: Span | None, other: Owner | None, call: Call, outcome: Outcome, provider: str) -> None:
+        if span is not None and not span.is_recording():
+            return
+        found = end_attributes(call, outcome)
+        if call.capture or self._compat is not None:
+            self._content(found, call, outcome, provider)
+        if span is None:
+            if other is not None:
+                self._lend(other, outcome, found)
+            return
+        span.set_attributes(found)
+        self._attempts(span.add_event, outcome)
+        if outcome.failure is not None:
+            span.set_status(Status(StatusCode.ERROR, error_text(outcome)))
+        span.end()
+
+    def _lend(self, other: Owner, outcome: Outcome, found: dict[str, Any]) -> None:
+        """Somebody else's span stands for the call: it gets what is ours to tell."""
+        lent = {key: value for key, value in found.items() if key.startswith("tokeneff.") or key == names.USER}
+        usage_attributes(lent, outcome.tokens)
+        other.record(lent)
+        self._attempts(other.event, outcome)
+        other.finish(outcome.ending)
+
+    def _attempts(self, add_event: Callable[..., None], outcome: Outcome) -> None:
+        for number, attempt in enumerate(outcome.attempts, 1):
+            about: dict[str, Any] = {names.ERROR_TYPE: attempt.error, "tokeneff.attempt.number": number}
+            if attempt.status is not None:
+                about[names.HTTP_STATUS] = attempt.status
+            if attempt.delay is not None:
+                about[names.ATTEMPT_DELAY] = attempt.delay
+            add_event(names.ATTEMPT_EVENT, about, attempt.at)
+
+    def _content(self, found: dict[str, Any], call: Call, outcome: Outcome, provider: str) -> None:
+        from tokeneff.telemetry.capture import add_content
+
+        try:
+            add_content(found, call, outcome, provider, capture=self.capture, mask=self._mask, compat=self._compat)
+        except Exception as fault:  # noqa: BLE001 - the counts still go out
+            log_once("content", "messages could not be captured", exc_info=fault)
+
+    def _dimensions(self, call: Call) -> dict[str, Any]:
+        tags = call.tags
+        return {names.TAG + key: tags[key] for key in self._metric_tags if key in tags}
+
+
+def _global(get: Callable[[], Any]) -> Any:
+    """A global provider; ``None`` where the environment names one that cannot be loaded."""
+    try:
+        return get()
+    except Exception as fault:  # noqa: BLE001 - OpenTelemetry raises whatever loading its entry points raises
+        log_once("provider", "OpenTelemetry's global provider could not be loaded: %r", fault)
+        return None

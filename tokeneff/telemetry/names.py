@@ -1,0 +1,63 @@
+"""Names of attributes and instruments.
+
+The GenAI conventions moved out of the packages that OpenTelemetry releases, so their names are constants of our own.
+Source: open-telemetry/semantic-conventions-genai, main line of November 2026; all of it is in Development.
+"""
+
+from __future__ import annotations
+
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+REQUEST_MODEL = "gen_ai.request.model"
+REQUEST_STREAM = "gen_ai.request.stream"
+RESPONSE_MODEL = "gen_ai.response.model"
+RESPONSE_ID = "gen_ai.response.id"
+FINISH_REASONS = "gen_ai.response.finish_reasons"
+FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
+CONVERSATION = "gen_ai.conversation.id"
+OUTPUT_TYPE = "gen_ai.output.type"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+ERROR_TYPE = "error.type"
+HTTP_STATUS = "http.response.status_code"
+RESEND_COUNT = "http.request.resend_count"
+USER = "user.id"
+TOKEN_TYPE = "gen_ai.token.type"
+TOKEN_MODALITY = "gen_ai.token.modality"
+OUTPUT_MESSAGES = "gen_ai.output.messages"
+API_TYPE = "openai.api.type"
+SERVICE_TIER = "openai.response.service_tier"
+FINGERPRINT = "openai.response.system_fingerprint"
+ANTHROPIC_TIER = "anthropic.response.service_tier"
+
+INPUT_TOKENS = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+USAGE_PARTS: tuple[tuple[str, str], ...] = (
+    ("cache_read", "gen_ai.usage.cache_read.input_tokens"),
+    ("cache_write", "gen_ai.usage.cache_write.input_tokens"),
+    ("reasoning", "gen_ai.usage.reasoning.output_tokens"),
+    ("text_input", "gen_ai.usage.text.input_tokens"),
+    ("image_input", "gen_ai.usage.image.input_tokens"),
+    ("audio_input", "gen_ai.usage.audio.input_tokens"),
+    ("text_output", "gen_ai.usage.text.output_tokens"),
+    ("image_output", "gen_ai.usage.image.output_tokens"),
+    ("audio_output", "gen_ai.usage.audio.output_tokens"),
+    ("text_cache_read", "gen_ai.usage.text.cache_read.input_tokens"),
+    ("image_cache_read", "gen_ai.usage.image.cache_read.input_tokens"),
+    ("audio_cache_read", "gen_ai.usage.audio.cache_read.input_tokens"),
+)
+
+# Ours.
+SOURCE = "tokeneff.usage.source"
+INPUT_SOURCE = "tokeneff.usage.input_source"
+OUTPUT_SOURCE = "tokeneff.usage.output_source"
+ENDING = "tokeneff.ending"
+STREAM_SECONDS = "tokeneff.stream.duration"
+STREAM_CHUNKS = "tokeneff.stream.chunks"
+SPEED = "tokeneff.output_tokens_per_second"
+TAG = "tokeneff.tag."
+ATTEMPT_EVENT = "tokeneff.attempt"
+ATTEMPT_DELAY = "tokeneff.retry.delay"
+
+SECONDS_BUCKETS: tuple[float, ...] = tuple(0.01 * 2**n for n in range(14))
+TOKEN_BUCKETS: tuple[float, ...] = tuple(4**n for n in range(14))

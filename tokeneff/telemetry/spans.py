@@ -1,0 +1,124 @@
+"""What a call's span says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokeneff._flow import Call, Outcome, Tokens
+from tokeneff.telemetry import names
+
+Attributes = dict[str, Any]
+
+_LONGEST_MESSAGE = 1000
+"""Characters of an error's text that are kept."""
+
+
+def start_attributes(call: Call, provider: str) -> Attributes:
+    """What is known before the call is sent, so that a sampler can judge by it."""
+    url = call.client.base_url
+    found: Attributes = {
+        names.OPERATION: call.endpoint.operation,
+        names.PROVIDER: provider,
+        names.SERVER_ADDRESS: url.host,
+        names.SERVER_PORT: url.port or (80 if url.scheme == "http" else 443),
+    }
+    model = call.body.get("model")
+    if isinstance(model, str):
+        found[names.REQUEST_MODEL] = model
+    return found
+
+
+def span_name(attributes: Mapping[str, Any]) -> str:
+    """``{operation} {model}``, or the operation alone."""
+    model = attributes.get(names.REQUEST_MODEL)
+    return f"{attributes[names.OPERATION]} {model}" if model else attributes[names.OPERATION]
+
+
+def end_attributes(call: Call, outcome: Outcome) -> Attributes:
+    """What is known when the call is over."""
+    endpoint = call.endpoint
+    body = outcome.sent if outcome.sent is not None else call.body
+    found: Attributes = endpoint.request(body)
+    if endpoint.output_type is not None:
+        found.setdefault(names.OUTPUT_TYPE, endpoint.output_type)
+    if endpoint.api_type is not None:
+        found[names.API_TYPE] = endpoint.api_type
+    found[names.ENDING] = outcome.ending
+    tag_attributes(found, call.tags)
+    _reply(found, call, outcome)
+    if endpoint.model:
+        usage_attributes(found, outcome.tokens)
+    if call.stream:
+        found[names.REQUEST_STREAM] = True
+        _stream(found, outcome)
+    elif outcome.tokens.output_tokens and outcome.seconds > 0:
+        found[names.SPEED] = outcome.tokens.output_tokens / outcome.seconds
+    if outcome.attempts:
+        found[names.RESEND_COUNT] = len(outcome.attempts)
+    failure = outcome.failure
+    if failure is not None:
+        found[names.ERROR_TYPE] = failure.type
+        if failure.status is not None:
+            found[names.HTTP_STATUS] = failure.status
+    return found
+
+
+def _reply(found: Attributes, call: Call, outcome: Outcome) -> None:
+    facts = outcome.facts
+    if facts.id is not None:
+        found[names.RESPONSE_ID] = facts.id
+    if facts.model is not None:
+        found[names.RESPONSE_MODEL] = facts.model
+    if facts.finish_reasons:
+        found[names.FINISH_REASONS] = facts.finish_reasons
+    if facts.service_tier is not None:
+        found[names.SERVICE_TIER if call.family.name == "openai" else names.ANTHROPIC_TIER] = facts.service_tier
+    if facts.fingerprint is not None:
+        found[names.FINGERPRINT] = facts.fingerprint
+    if facts.conversation is not None:
+        found[names.CONVERSATION] = facts.conversation
+
+
+def usage_attributes(found: Attributes, tokens: Tokens) -> None:
+    """Counts, and where they come from. Parts that are zero are left out, as the reference emitter does."""
+    if tokens.input_tokens is not None:
+        found[names.INPUT_TOKENS] = tokens.input_tokens
+    if tokens.output_tokens is not None:
+        found[names.OUTPUT_TOKENS] = tokens.output_tokens
+    found[names.SOURCE] = tokens.source
+    if tokens.input_source != tokens.output_source:
+        found[names.INPUT_SOURCE] = tokens.input_source
+        found[names.OUTPUT_SOURCE] = tokens.output_source
+    if tokens.input_source == "provider" or tokens.output_source == "provider":
+        for field, name in names.USAGE_PARTS:
+            value = getattr(tokens, field)
+            if value:
+                found[name] = value
+
+
+def tag_attributes(found: Attributes, tags: Mapping[str, Any]) -> None:
+    """Tags as attributes; ``user`` and ``session`` under the conventions' names as well."""
+    for key, value in tags.items():
+        found[names.TAG + key] = value
+    if "user" in tags:
+        found[names.USER] = str(tags["user"])
+    if "session" in tags:
+        found[names.CONVERSATION] = str(tags["session"])
+
+
+def _stream(found: Attributes, outcome: Outcome) -> None:
+    first, last = outcome.first_chunk, outcome.last_chunk
+    if first is None:
+        return
+    found[names.FIRST_CHUNK] = first - outcome.started
+    found[names.STREAM_CHUNKS] = outcome.chunks
+    if last is not None and last > first:
+        found[names.STREAM_SECONDS] = last - first
+        if outcome.tokens.output_tokens:
+            found[names.SPEED] = outcome.tokens.output_tokens / (last - first)
+
+
+def error_text(outcome: Outcome) -> str:
+    """The status description of a failed call."""
+    return outcome.failure.message[:_LONGEST_MESSAGE] if outcome.failure is not None else ""
