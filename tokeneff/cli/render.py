@@ -1,0 +1,148 @@
+"""Spans as a tree that people can read: what was called, what it cost in tokens and time, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tokeneff.telemetry import names
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from rich.text import Text
+    from rich.tree import Tree
+
+_SEPARATOR = " · "
+
+
+def span_tree(spans: Sequence[ReadableSpan], title: str) -> Tree:
+    """Return a tree of finished spans: each under its parent, in the order they began, common tags on top."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    common = _common_tags([tags_of(span) for span in spans if _is_call(span)])
+    head = Text(title, style="bold")
+    if common:
+        head.append("  " + _tags(common), style="cyan")
+    root = Tree(head, guide_style="dim")
+    nodes: dict[int, Tree] = {}
+    known = {span.context.span_id for span in spans if span.context}
+    waiting = sorted(spans, key=lambda span: span.start_time or 0)
+    while waiting:
+        left: list[ReadableSpan] = []
+        for span in waiting:
+            parent = span.parent.span_id if span.parent and span.parent.span_id in known else None
+            if parent is not None and parent not in nodes:
+                left.append(span)
+                continue
+            branch = root if parent is None else nodes[parent]
+            node = branch.add(_label(span, common))
+            if span.context:
+                nodes[span.context.span_id] = node
+        if len(left) == len(waiting):  # a circle of parents; nothing real makes one
+            break
+        waiting = left
+    return root
+
+
+def _common_tags(all_tags: list[dict[str, str]]) -> dict[str, str]:
+    first = all_tags[0] if all_tags else {}
+    return {key: value for key, value in first.items() if all(tags.get(key) == value for tags in all_tags)}
+
+
+def tags_of(span: ReadableSpan) -> dict[str, str]:
+    """Return the tags of a span by the names they were given with."""
+    attributes = span.attributes or {}
+    return {key.removeprefix(names.TAG): str(value) for key, value in attributes.items() if key.startswith(names.TAG)}
+
+
+def seconds(value: float) -> str:
+    """Return a duration as people say it: `12 ms`, `1.3 s`, `2 min 5 s`."""
+    if value < 0.9995:
+        return f"{value * 1000:.0f} ms" if value >= 0.0095 else f"{value * 1000:.1f} ms"
+    return f"{value:.1f} s" if value < 60 else f"{value // 60:.0f} min {value % 60:.0f} s"
+
+
+def _is_call(span: ReadableSpan) -> bool:
+    return names.ENDING in (span.attributes or {})
+
+
+def _label(span: ReadableSpan, common: Mapping[str, str]) -> Text:
+    from rich.text import Text
+
+    attributes: Mapping[str, Any] = span.attributes or {}
+    took = seconds(((span.end_time or 0) - (span.start_time or 0)) / 1e9)
+    label = Text(span.name, style="bold" if _is_call(span) else "")
+    if not _is_call(span):
+        return label.append(f"  {took}", style="dim")
+    label.append(f"  {_SEPARATOR.join(_first_line(attributes, took))}", style="dim")
+    ending = str(attributes.get(names.ENDING))
+    if ending != "read":
+        label.append(f"{_SEPARATOR}{ending.replace('_', ' ')}", style="red" if ending == "failed" else "yellow")
+    if error := attributes.get(names.ERROR_TYPE):
+        label.append(f"{_SEPARATOR}{error}", style="red")
+    label.append("\n  " + _tokens(attributes), style="green")
+    if retried := _attempts(attributes, span.events):
+        label.append(_SEPARATOR + retried, style="yellow")
+    own = {key: value for key, value in tags_of(span).items() if common.get(key) != value}
+    if own:
+        label.append("  " + _tags(own), style="cyan")
+    return label
+
+
+def _first_line(attributes: Mapping[str, Any], took: str) -> Iterable[str]:
+    if provider := attributes.get(names.PROVIDER):
+        yield str(provider)
+    asked, served = attributes.get(names.REQUEST_MODEL), attributes.get(names.RESPONSE_MODEL)
+    if served and asked and served != asked:
+        yield f"answered by {served}"
+    yield took
+    first = attributes.get(names.FIRST_CHUNK)
+    if isinstance(first, int | float):
+        yield f"first token {seconds(first)}"
+    speed = attributes.get(names.SPEED)
+    if isinstance(speed, int | float):
+        yield f"{speed:,.0f} tokens/s"
+    reasons = attributes.get(names.FINISH_REASONS)
+    if reasons:
+        yield ", ".join(dict.fromkeys(map(str, reasons)))
+
+
+def _tokens(attributes: Mapping[str, Any]) -> str:
+    parts = dict(names.USAGE_PARTS)
+    return _SEPARATOR.join(
+        (
+            _count(attributes, "in", names.INPUT_TOKENS, names.INPUT_SOURCE, ("cache_read", "cache_write"), parts),
+            _count(attributes, "out", names.OUTPUT_TOKENS, names.OUTPUT_SOURCE, ("reasoning",), parts),
+        )
+    )
+
+
+def _count(
+    attributes: Mapping[str, Any], name: str, total: str, source: str, inner: Sequence[str], parts: Mapping[str, str]
+) -> str:
+    count = attributes.get(total)
+    if not isinstance(count, int):
+        return f"{name} ?"
+    estimated = attributes.get(source, attributes.get(names.SOURCE)) == "estimated"
+    told = [f"{part.replace('_', ' ')} {attributes[parts[part]]:,}" for part in inner if attributes.get(parts[part])]
+    told += ["estimated"] if estimated else []
+    return f"{name} {'~' if estimated else ''}{count:,}" + (f" ({', '.join(told)})" if told else "")
+
+
+def _attempts(attributes: Mapping[str, Any], events: Sequence[Event]) -> str:
+    resent = attributes.get(names.RESEND_COUNT)
+    failed = [event.attributes or {} for event in events if event.name == names.ATTEMPT_EVENT]
+    count = max(resent if isinstance(resent, int) else 0, len(failed))
+    if not count:
+        return ""
+    told: list[str] = []
+    for event in failed:
+        why = str(event.get(names.HTTP_STATUS) or event.get(names.ERROR_TYPE) or "failed")
+        delay = event.get(names.ATTEMPT_DELAY)
+        told.append(f"{why}, waited {seconds(delay)}" if isinstance(delay, int | float) else why)
+    return f"{count + 1} attempts" + (f" ({'; '.join(told)})" if told else "")
+
+
+def _tags(tags: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in sorted(tags.items()))
