@@ -1,0 +1,86 @@
+"""Peers beneath ``request()``: they begin after us, and leave the call to us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, Span
+
+SUPPRESS: Final[str] = getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
+SUPPRESS_PLAIN: Final = "suppress_instrumentation"
+
+_CLAIMED: Final = "tokeneff.claimed"
+_REQUEST_PATCHES: Final = ("openinference.", "logfire.")
+_LOGFIRE_STATE: Final = ("request", "_original_request_method", "_is_instrumented_by_logfire")
+
+
+def claim(context: Context, method: Callable[..., Any]) -> Context:
+    """The context to be active while the call is sent: in it, what is beneath us leaves the call to us.
+
+    Args:
+        context: The context with our span (or the owner's) as the current one.
+        method: The base ``request`` about to be called, after :func:`unpatched`.
+    """
+    changed = {**context, _CLAIMED: True}
+    if _is_patched_below(method):
+        # Only a request() that a user's own subclass defines gets here. It also quiets HTTP client spans.
+        changed |= {SUPPRESS: True, SUPPRESS_PLAIN: True}
+    return Context(changed)
+
+
+def unpatched(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The bound ``request`` beneath what OpenInference and Logfire patch; ``method`` itself where they did not."""
+    while True:
+        wrapped = getattr(method, "__wrapped__", None)
+        if wrapped is None or not _is_patch(method):
+            return method
+        # wrapt binds what it wraps; a plain function's __wrapped__ has still to be bound.
+        bound = getattr(method, "__self__", None)
+        method = wrapped if hasattr(wrapped, "__self__") else wrapped.__get__(bound)
+
+
+def relay(native: Any) -> Any:
+    """What an Anthropic client's ``_tracer`` is to give: a tracer of no spans of its own during a call of ours.
+
+    The SDK then makes no span but goes on to send the trace context (ours) in the request's headers, where its
+    ``propagation`` option says so.
+    """
+    if native is None or not otel_context.get_value(_CLAIMED):
+        return native
+    return _RELAY
+
+
+def forget_patches(state: dict[str, Any]) -> None:
+    """Take Logfire's ``request``, which calls the old client, out of a ``__dict__`` copied from an instrumented one."""
+    if "_is_instrumented_by_logfire" in state:
+        for name in _LOGFIRE_STATE:
+            state.pop(name, None)
+
+
+class _Relay:
+    """Answers ``start_span`` with the current span's context, not recording."""
+
+    def start_span(self, name: str, context: Context | None = None, **_: Any) -> Span:
+        return NonRecordingSpan(trace.get_current_span(context).get_span_context())
+
+
+_RELAY: Final = _Relay()
+
+
+def _is_patch(method: Any) -> bool:
+    wrapper = getattr(method, "_self_wrapper", None)
+    if wrapper is not None:
+        return type(wrapper).__module__.startswith(_REQUEST_PATCHES)
+    function = getattr(method, "__func__", method)
+    return getattr(function, "__globals__", {}).get("__name__", "").startswith(_REQUEST_PATCHES)
+
+
+def _is_patched_below(method: Any) -> bool:
+    function = getattr(method, "__func__", method)
+    if getattr(function, "__module__", "").partition(".")[0] in ("openai", "anthropic"):
+        return False
+    return any(_is_patch(vars(cls).get("request")) for cls in type(getattr(method, "__self__", None)).__mro__)
