@@ -24,7 +24,7 @@ CALL: dict[str, Any] = {
 }
 
 
-def drawn(make: Any, width: int = 140) -> list[str]:
+def drawn(make: Any, width: int = 160) -> list[str]:
     memory = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
@@ -86,8 +86,8 @@ def test_everything_a_call_can_say() -> None:
         "spans  user=ada",
         "├── desk  2.0 s",
         "│   ├── chat m  openai · answered by m-1 · 212 ms · first token 90 ms · 142 tokens/s · stop",
-        "│   │     in 1,200 (cache read 1,024, cache write 100) · out 30 (reasoning 8) · 3 attempts (429, waited 50 ms; "
-        "openai.APIConnectionError)  feature=plan",
+        "│   │     in 1,200 (cache read 1,024, cache write 100) · out 30 (reasoning 8) · 3 attempts (429, waited "
+        "50 ms; openai.APIConnectionError)  feature=plan",
         "│   └── chat m  openai · 1.5 s · broken off",
         "│         in 1,200 · out ~30 (estimated)",
         "└── embeddings e  1.0 ms · failed · timeout",

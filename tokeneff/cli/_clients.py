@@ -22,7 +22,9 @@ def loopback_client(dialect: str, url: str, *, asynchronous: bool = False) -> An
     sdk = import_sdk(dialect)
     name = "Anthropic" if dialect == "anthropic" else "OpenAI"
     prefix = "Async" if asynchronous else ""
-    http = getattr(sdk, f"Default{prefix}HttpxClient")(trust_env=False)
+    # Anthropic's own http client takes proxies from the environment whatever it is told; a closer mount wins.
+    direct: dict[str, Any] = {"trust_env": False, "mounts": {"all://127.0.0.1": None}}
+    http = getattr(sdk, f"Default{prefix}HttpxClient")(**direct)
     return getattr(sdk, prefix + name)(base_url=url, api_key="none", http_client=http, timeout=60.0)
 
 

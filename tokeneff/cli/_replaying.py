@@ -66,15 +66,17 @@ class Replay:
                     worker.result()
             finally:
                 self.limit = 0  # where one failed or was interrupted, the others end with their present call
-        for client in self.clients.values():
-            client.close()
+                for client in self.clients.values():
+                    client.close()
 
     async def arun(self) -> None:
         """Replay with asynchronous clients, each conversation in one task."""
         with FakeProvider(default=self._answer, keep=0) as provider:
-            await asyncio.gather(*(self._awork(provider) for _ in range(self.concurrency)))
-            for client in self.clients.values():
-                await client.close()
+            try:
+                await asyncio.gather(*(self._awork(provider) for _ in range(self.concurrency)))
+            finally:
+                for client in self.clients.values():
+                    await client.close()
 
     def _work(self, provider: FakeProvider) -> None:
         for step in self._steps(provider, asynchronous=False):
@@ -177,6 +179,8 @@ def _create(client: Any, call: RecordedCall, key: str, stream: bool) -> Any:
     body = call.request
     if stream:
         body["stream"] = True
+        if call.dialect == "openai":  # without it the provider would keep the recorded usage to itself
+            body.setdefault("stream_options", {"include_usage": True})
     if not body.get("stream"):
         body.pop("stream_options", None)
     return create(**split_body(create, body), extra_headers={_KEY: key})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +30,12 @@ class Clients:
     def all(self) -> list[Any]:
         """Return those that are there."""
         return [client for client in (self.openai, self.async_openai, self.anthropic) if client is not None]
+
+    def close(self) -> None:
+        """Close the blocking ones; the session closes the other in its event loop."""
+        for client in (self.openai, self.anthropic):
+            if client is not None:
+                client.close()
 
 
 @dataclass(slots=True)
@@ -92,24 +98,23 @@ class Session:
             return {"role": "tool", "tool_call_id": call.id, "content": desk.call_tool(name, call.function.arguments)}
 
     def _itinerary(self) -> str:
-        return "".join(self._stream(f"{desk.QUESTION} {desk.ITINERARY}"))
+        with self._stream(f"{desk.QUESTION} {desk.ITINERARY}", stream_options={"include_usage": True}) as stream:
+            return "".join(map(_text, stream))
 
     def _letter(self) -> str:
-        words: list[str] = []
-        for text in self._stream(desk.LETTER):
-            words.append(text)
-            if len(words) >= _WORDS_READ:
-                break
-        return "".join(words) + " …"
-
-    def _stream(self, question: str) -> Iterator[str]:
-        messages = [{"role": "system", "content": desk.SYSTEM}, {"role": "user", "content": question}]
-        with self.clients.openai.chat.completions.create(
-            model=self.clients.openai_model, messages=messages, stream=True
-        ) as stream:
+        said = ""
+        with self._stream(desk.LETTER) as stream:
             for chunk in stream:
-                if chunk.choices and chunk.choices[0].delta.content:
-                    yield chunk.choices[0].delta.content
+                said += _text(chunk)
+                if said.count(" ") >= _WORDS_READ:
+                    break
+        return f"{said} …"
+
+    def _stream(self, question: str, **more: Any) -> Any:
+        messages = [{"role": "system", "content": desk.SYSTEM}, {"role": "user", "content": question}]
+        return self.clients.openai.chat.completions.create(
+            model=self.clients.openai_model, messages=messages, stream=True, **more
+        )
 
     def _policy(self) -> str:
         system = [{"type": "text", "text": desk.POLICY, "cache_control": {"type": "ephemeral"}}]
@@ -138,3 +143,7 @@ class Session:
             return "\n".join(await asyncio.gather(*map(ask, desk.HOTELS)))
         finally:
             await client.close()
+
+
+def _text(chunk: Any) -> str:
+    return (chunk.choices[0].delta.content or "") if chunk.choices else ""

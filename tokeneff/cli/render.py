@@ -12,45 +12,55 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
+Tags = dict[str, str]
+
 _SEPARATOR = " · "
 
 
 def span_tree(spans: Sequence[ReadableSpan], title: str) -> Tree:
-    """Return a tree of finished spans: each under its parent, in the order they began, common tags on top."""
+    """Return a tree of finished spans: each under its parent, in the order they began.
+
+    A tag that all calls beneath a node share is shown there, and not again below it.
+    """
     from rich.text import Text
     from rich.tree import Tree
 
-    common = _common_tags([tags_of(span) for span in spans if _is_call(span)])
-    head = Text(title, style="bold")
-    if common:
-        head.append("  " + _tags(common), style="cyan")
-    root = Tree(head, guide_style="dim")
-    nodes: dict[int, Tree] = {}
     known = {span.context.span_id for span in spans if span.context}
-    waiting = sorted(spans, key=lambda span: span.start_time or 0)
-    while waiting:
-        left: list[ReadableSpan] = []
-        for span in waiting:
-            parent = span.parent.span_id if span.parent and span.parent.span_id in known else None
-            if parent is not None and parent not in nodes:
-                left.append(span)
-                continue
-            branch = root if parent is None else nodes[parent]
-            node = branch.add(_label(span, common))
-            if span.context:
-                nodes[span.context.span_id] = node
-        if len(left) == len(waiting):  # a circle of parents; nothing real makes one
-            break
-        waiting = left
+    children: dict[int | None, list[ReadableSpan]] = {}
+    for span in sorted(spans, key=lambda span: span.start_time or 0):
+        parent = span.parent.span_id if span.parent and span.parent.span_id in known else None
+        children.setdefault(parent, []).append(span)
+
+    def tags_beneath(spans: Sequence[ReadableSpan]) -> list[Tags]:
+        found: list[Tags] = []
+        for span in spans:
+            found += [tags_of(span)] if _is_call(span) else tags_beneath(_children(children, span))
+        return found
+
+    def grow(branch: Tree, spans: Sequence[ReadableSpan], shown: Tags) -> None:
+        for span in spans:
+            below = _children(children, span)
+            tags = tags_of(span) if _is_call(span) else _common(tags_beneath(below))
+            own = {key: value for key, value in tags.items() if shown.get(key) != value}
+            grow(branch.add(_label(span, own)), below, {**shown, **tags})
+
+    tops = children.get(None, [])
+    common = _common(tags_beneath(tops))
+    root = Tree(Text(title, style="bold").append(_tags(common), style="not bold cyan"), guide_style="dim")
+    grow(root, tops, common)
     return root
 
 
-def _common_tags(all_tags: list[dict[str, str]]) -> dict[str, str]:
+def _children(children: Mapping[int | None, list[ReadableSpan]], span: ReadableSpan) -> list[ReadableSpan]:
+    return children.get(span.context.span_id, []) if span.context else []
+
+
+def _common(all_tags: list[Tags]) -> Tags:
     first = all_tags[0] if all_tags else {}
     return {key: value for key, value in first.items() if all(tags.get(key) == value for tags in all_tags)}
 
 
-def tags_of(span: ReadableSpan) -> dict[str, str]:
+def tags_of(span: ReadableSpan) -> Tags:
     """Return the tags of a span by the names they were given with."""
     attributes = span.attributes or {}
     return {key.removeprefix(names.TAG): str(value) for key, value in attributes.items() if key.startswith(names.TAG)}
@@ -67,14 +77,14 @@ def _is_call(span: ReadableSpan) -> bool:
     return names.ENDING in (span.attributes or {})
 
 
-def _label(span: ReadableSpan, common: Mapping[str, str]) -> Text:
+def _label(span: ReadableSpan, tags: Tags) -> Text:
     from rich.text import Text
 
     attributes: Mapping[str, Any] = span.attributes or {}
     took = seconds(((span.end_time or 0) - (span.start_time or 0)) / 1e9)
     label = Text(span.name, style="bold" if _is_call(span) else "")
     if not _is_call(span):
-        return label.append(f"  {took}", style="dim")
+        return label.append(f"  {took}", style="dim").append(_tags(tags), style="cyan")
     label.append(f"  {_SEPARATOR.join(_first_line(attributes, took))}", style="dim")
     ending = str(attributes.get(names.ENDING))
     if ending != "read":
@@ -84,10 +94,7 @@ def _label(span: ReadableSpan, common: Mapping[str, str]) -> Text:
     label.append("\n  " + _tokens(attributes), style="green")
     if retried := _attempts(attributes, span.events):
         label.append(_SEPARATOR + retried, style="yellow")
-    own = {key: value for key, value in tags_of(span).items() if common.get(key) != value}
-    if own:
-        label.append("  " + _tags(own), style="cyan")
-    return label
+    return label.append(_tags(tags), style="cyan")
 
 
 def _first_line(attributes: Mapping[str, Any], took: str) -> Iterable[str]:
@@ -144,5 +151,5 @@ def _attempts(attributes: Mapping[str, Any], events: Sequence[Event]) -> str:
     return f"{count + 1} attempts" + (f" ({'; '.join(told)})" if told else "")
 
 
-def _tags(tags: Mapping[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in sorted(tags.items()))
+def _tags(tags: Tags) -> str:
+    return "".join(f"  {key}={value}" for key, value in sorted(tags.items()))

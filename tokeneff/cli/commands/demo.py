@@ -32,6 +32,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Run the session, show its spans and its totals."""
+    if not args.live:
+        out.show("A travel desk at work. Each of its calls goes through a client from tokeneff.wrap().\n")
     from tokeneff.cli._recording import Recording
     from tokeneff.cli._session import Session
     from tokeneff.cli._stage import live_stage, loopback_stage
@@ -40,6 +42,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     with ExitStack() as stack:
         recording = stack.enter_context(Recording(args.otlp))
         clients, queue = live_stage(recording.wrap, args.model) if args.live else loopback_stage(recording.wrap, stack)
+        stack.callback(clients.close)
         for missing in clients.missing:
             out.note(f"left out: {missing}")
         session = Session(clients, recording.tracer, queue, lambda title, said: _say(out, title, said))
@@ -60,7 +63,8 @@ def _say(out: Output, title: str, said: str) -> None:
         return
     from rich.text import Text
 
-    out.show(Text(title, style="bold"), Text("  " + said.replace("\n", "\n  "), style="dim"))
+    out.show(Text(title, style="bold"))
+    out.show(Text("  " + said.replace("\n", "\n  "), style="dim"))
 
 
 def _span(span: ReadableSpan) -> dict[str, Any]:
