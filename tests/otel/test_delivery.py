@@ -8,6 +8,7 @@ import pytest
 from opentelemetry import context, trace
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from otel_collectors import Collector, Dead, Silent, first, late, status
 
@@ -189,6 +190,23 @@ def test_a_full_batch_goes_at_once_and_the_rest_at_the_interval() -> None:
 def test_spans_that_are_not_sampled_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
     with Collector() as collector, local(collector.url, metrics=False) as otel:
+        make_spans(otel, 10)
+        assert otel.flush()
+        assert (collector.received, otel.sent_spans, otel.lost_spans) == ([], 0, 0)
+
+
+def test_spans_that_are_recorded_but_not_sampled_stay() -> None:
+    class RecordOnly(Sampler):
+        def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+            return SamplingResult(Decision.RECORD_ONLY)
+
+        def get_description(self) -> str:
+            return "RecordOnly"
+
+    with Collector() as collector, local(collector.url, metrics=False) as otel:
+        assert otel.tracer_provider is not None
+        otel.tracer_provider.sampler = RecordOnly()
+        assert otel.tracer_provider.get_tracer("t").start_span("s").is_recording()
         make_spans(otel, 10)
         assert otel.flush()
         assert (collector.received, otel.sent_spans, otel.lost_spans) == ([], 0, 0)

@@ -52,14 +52,14 @@ def build(settings: Settings, resource: Resource) -> OtelSetup:
         if part is not None:
             part.courier.start()
     if spans or pump:
-        atexit.register(setup.shutdown)
+        atexit.register(setup.shut_down_at_exit)
         util.register_after_fork(setup, _end_with_worker)
     return setup
 
 
 def _end_with_worker(setup: OtelSetup) -> None:
     """A forked ``multiprocessing`` worker ends without ``atexit``; this is what it runs instead."""
-    util.Finalize(None, setup.shutdown, exitpriority=10)
+    util.Finalize(None, setup.shut_down_at_exit, exitpriority=10)
 
 
 def claim_global(mine: OtelSetup | None, settings: Settings, resource: Resource) -> OtelSetup | None:

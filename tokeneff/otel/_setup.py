@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from tokeneff import _reaper
 from tokeneff.otel._settings import EXIT_TIMEOUT, Settings, resolve
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class OtelSetup:
                 arrived by then is given up, counted in ``lost_spans`` and logged once.
         """
         deadline = monotonic() + (self.settings.exit_timeout if timeout is None else timeout)
-        atexit.unregister(self.shutdown)
+        atexit.unregister(self.shut_down_at_exit)
         parts = self._parts()
         ending = [part for part in parts if not part.courier.stopped]
         for part in ending:  # both at once, so that they share the time
@@ -97,6 +98,11 @@ class OtelSetup:
         if self.meter_provider is not None and self._metrics in ending:
             self.meter_provider.shutdown()
         return all(answers)
+
+    def shut_down_at_exit(self) -> None:
+        """End as the process does: replies that were never read to their end become spans first."""
+        _reaper._end_all()  # pyright: ignore[reportPrivateUsage]
+        self.shutdown()
 
     def __enter__(self) -> OtelSetup:
         return self
