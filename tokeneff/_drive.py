@@ -49,14 +49,16 @@ def drive(run: Run, send: Callable[[Call], Sent]) -> Any:
 
 def deliver(run: Run, sent: Sent) -> Any:
     """The reply, or the error that the caller is to see."""
-    try:
-        if run.refusal is not None:
-            raise run.refusal
-        if sent.error is not None:
-            raise sent.error
+    error = run.refusal or sent.error
+    if error is None:
         return sent.reply
+    context = error.__context__
+    try:
+        raise error
     finally:
-        del sent, run
+        # Raising it again where the caller is handling another error would have replaced what it came from.
+        error.__context__ = context
+        del sent, run, error, context
 
 
 def perform(run: Run, effect: Effect) -> Effect | None:
@@ -85,4 +87,6 @@ def settle(run: Run, outcome: Outcome) -> None:
 
 def too_late() -> RuntimeError:
     """A policy cannot send again what the caller has already begun to read."""
-    return RuntimeError("the reply is already the caller's: a call cannot be forwarded again after its stream has begun")
+    return RuntimeError(
+        "the reply is already the caller's: a call cannot be forwarded again after its stream has begun"
+    )
