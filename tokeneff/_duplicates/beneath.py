@@ -25,7 +25,7 @@ def claim(context: Context, method: Callable[..., Any]) -> Context:
         context: The context with our span (or the owner's) as the current one.
         method: The base ``request`` about to be called, after :func:`unpatched`.
     """
-    changed = {**context, _CLAIMED: True}
+    changed = {**context, _CLAIMED: otel_context.get_current()}
     if _is_patched_below(method):
         # Only a request() that a user's own subclass defines gets here. It also quiets HTTP client spans.
         changed |= {SUPPRESS: True, SUPPRESS_PLAIN: True}
@@ -43,15 +43,18 @@ def unpatched(method: Callable[..., Any]) -> Callable[..., Any]:
         method = wrapped if hasattr(wrapped, "__self__") else wrapped.__get__(bound)
 
 
-def relay(native: Any) -> Any:
+def relay(native: Any, *, given: bool = False) -> Any:
     """What an Anthropic client's ``_tracer`` is to give: a tracer of no spans of its own during a call of ours.
 
     The SDK then makes no span but goes on to send the trace context (ours) in the request's headers, where its
-    ``propagation`` option says so.
+    ``propagation`` option says so. Where it has no provider, as ``given`` to it or as the global one, it would have
+    sent the caller's own trace context, if any, and still does.
     """
-    if native is None or not otel_context.get_value(_CLAIMED):
+    claimed = otel_context.get_value(_CLAIMED)
+    if native is None or not isinstance(claimed, Context):
         return native
-    return _RELAY
+    traces = given or not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    return _OURS if traces else _Relay(claimed)
 
 
 def forget_patches(state: dict[str, Any]) -> None:
@@ -62,13 +65,16 @@ def forget_patches(state: dict[str, Any]) -> None:
 
 
 class _Relay:
-    """Answers ``start_span`` with the current span's context, not recording."""
+    """Answers ``start_span`` with the context of the span that is current (in a given context), not recording."""
+
+    def __init__(self, within: Context | None = None) -> None:
+        self._within = within
 
     def start_span(self, name: str, context: Context | None = None, **_: Any) -> Span:
-        return NonRecordingSpan(trace.get_current_span(context).get_span_context())
+        return NonRecordingSpan(trace.get_current_span(context or self._within).get_span_context())
 
 
-_RELAY: Final = _Relay()
+_OURS: Final = _Relay()
 
 
 def _is_patch(method: Any) -> bool:

@@ -25,6 +25,6 @@ def native_namespace(base: type) -> Mapping[str, Any]:
         given = getattr(self, "_open_telemetry", {}).get("tracer_provider")
         if given is not None and given is not settings_of(self).telemetry.provider():
             return tracer
-        return relay(tracer)
+        return relay(tracer, given=given is not None)
 
     return {"_tracer": property(_tracer)}
