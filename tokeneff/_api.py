@@ -60,7 +60,9 @@ def wrap(
     """
     from tokeneff._wrap import wrap_client
 
-    return wrap_client(client, _given(tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags))
+    return wrap_client(
+        client, _given(tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags)
+    )
 
 
 def unwrap(client: C) -> C:

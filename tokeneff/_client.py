@@ -18,7 +18,7 @@ from tokeneff._flow import Call, Run
 from tokeneff._log import log_once
 from tokeneff._send import asend, make_call, send
 from tokeneff._settings import KEY, Settings
-from tokeneff._watch import WatchedBody, attach, body_of
+from tokeneff._watch import attach, body_of
 from tokeneff.adapters import Family
 
 _classes: WeakKeyDictionary[type, ref[type]] = WeakKeyDictionary()
@@ -145,18 +145,15 @@ def _failed_attempt(arguments: dict[str, Any]) -> None:
 
 def _watching(base: Any) -> dict[str, Any]:
     def _process_response_data(self: Any, *, data: Any, cast_to: Any, response: Any) -> Any:
-        watched = getattr(getattr(response, "stream", None), "_stream", None)
-        if not isinstance(watched, WatchedBody):
-            watched = body_of(response)
-        if watched is not None:
-            seen = watched.event(data)
-            if seen is SKIP:
-                return SKIP
-            data = seen
+        exchange = active.get()
+        if exchange is not None and exchange.response is response and exchange.live is None:
+            exchange.whole(data)
         else:
-            exchange = active.get()
-            if exchange is not None and exchange.response is response:
-                exchange.whole(data)
+            watched = body_of(response)
+            if watched is not None:
+                data = watched.event(data)
+                if data is SKIP:
+                    return SKIP
         return base._process_response_data(self, data=data, cast_to=cast_to, response=response)
 
     def _calculate_retry_timeout(self: Any, *arguments: Any, **named: Any) -> Any:

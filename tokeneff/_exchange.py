@@ -31,7 +31,19 @@ class Exchange:
     cycle would leave it to the collector to notice a stream that the caller dropped.
     """
 
-    __slots__ = ("attempts", "call", "chunks", "first", "last", "live", "reader", "response", "sent", "started", "status")
+    __slots__ = (
+        "attempts",
+        "call",
+        "chunks",
+        "first",
+        "last",
+        "live",
+        "reader",
+        "response",
+        "sent",
+        "started",
+        "status",
+    )
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -52,7 +64,7 @@ class Exchange:
         self.response = response
         self.status = response.status_code
         data = options.json_data
-        self.sent = data if isinstance(data, Mapping) else None
+        self.sent = data if type(data) is dict or isinstance(data, Mapping) else None
 
     def failed_attempt(self, response: Any) -> None:
         """The SDK is about to wait and try again."""
@@ -73,7 +85,7 @@ class Exchange:
     def whole(self, data: object) -> None:
         """The reply's JSON, parsed by the SDK in one piece."""
         try:
-            if isinstance(data, Mapping):
+            if type(data) is dict or isinstance(data, Mapping):
                 self.reader.whole(data)  # pyright: ignore[reportUnknownArgumentType]
         except Exception as fault:  # noqa: BLE001 - a reply that we misread is still the caller's
             log_once(("read", type(self.reader)), "a reply could not be read for telemetry", exc_info=fault)

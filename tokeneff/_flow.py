@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from tokeneff._log import log_once
 from tokeneff.errors import TokeneffError
@@ -27,8 +27,7 @@ Ending: TypeAlias = Literal["read", "broken_off", "dropped", "cancelled", "faile
 Source: TypeAlias = Literal["provider", "estimated", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call by the user, as the SDK hands it over, above the SDK's own retries."""
 
     client: Any
@@ -58,11 +57,10 @@ class Call:
 
     def with_(self, **changes: Any) -> Call:
         """A copy of this call with some fields changed."""
-        return replace(self, **changes)
+        return self._replace(**changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """Token counts of one reply. ``input_tokens`` and ``output_tokens`` are totals; the rest are parts of them."""
 
     input_tokens: int | None = None
@@ -116,8 +114,7 @@ class Attempt:
     """Seconds that the SDK waited before the next try."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the reply said of itself."""
 
     id: str | None = None
@@ -130,8 +127,7 @@ class Facts:
     """Messages in the conventions' form; only when content is captured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a call ended. Times are seconds of ``time.perf_counter``."""
 
     ending: Ending

@@ -71,15 +71,15 @@ def _patch(module: ModuleType) -> None:
 
 def _wrapping(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
-    def __init__(self: Any, *arguments: Any, **named: Any) -> None:
+    def construct(self: Any, *arguments: Any, **named: Any) -> None:
         original(self, *arguments, **named)
         try:
             _wrap_in_place(self)
         except Exception as fault:  # noqa: BLE001 - the client is the caller's, wrapped or not
             log_once(("install", type(fault)), "a new client could not be wrapped", exc_info=fault)
 
-    setattr(__init__, _MARK, original)
-    return __init__
+    setattr(construct, _MARK, original)
+    return construct
 
 
 def _wrap_in_place(client: Any) -> None:

@@ -9,7 +9,6 @@ from typing import Any, cast
 from opentelemetry import context as otel_context
 
 from tokeneff._drive import Sent
-from tokeneff._duplicates import unpatched
 from tokeneff._exchange import SKIP, Exchange, active
 from tokeneff._flow import Call, Ending
 from tokeneff._settings import Settings
@@ -42,7 +41,7 @@ def make_call(
         stream_cls,
         raw,
         current_tags(),
-        unpatched(method),
+        method,
         None,
         ask,
         settings.capture and endpoint.content is not None,
@@ -119,8 +118,10 @@ def _answered(exchange: Exchange, reply: Any) -> Sent:
 
 def _shape(reply: Any, live: WatchedBody, hides: bool, complete: bool) -> None:
     """Hide an event that was asked for by us, and see the end of a body that is in memory, which nobody will close."""
+    if not (hides or complete):
+        return  # before the iterator is asked for: some lines make it when it is first used
     items = getattr(reply, "_iterator", None)
-    if items is None or not (hides or complete):
+    if items is None:
         return
     if isinstance(live, WatchedAsyncStream):
         reply._iterator = _atold(items, live) if complete else _avisible(items)

@@ -24,24 +24,24 @@ class Settings:
 
     def __init__(self, **arguments: Any) -> None:
         from tokeneff.telemetry import Telemetry
-        from tokeneff.telemetry.content import capture_mode
+        from tokeneff.telemetry.content import Capture, capture_mode
         from tokeneff.totals import Totals
 
         self.arguments = arguments
         _check(arguments)
-        mode = capture_mode(arguments.get("capture_content"))
+        capture = Capture(capture_mode(arguments.get("capture_content")), arguments.get("mask"))
         self.asks_usage: bool = arguments.get("stream_usage", "ask") == "ask"
-        self.capture: bool = mode != "NO_CONTENT"
+        self.capture: bool = capture.wanted
+        self.totals: Totals = Totals()
         self.telemetry: Telemetry = Telemetry(
+            self.totals,
             arguments.get("tracer_provider"),
             arguments.get("meter_provider"),
-            capture=mode,
-            mask=arguments.get("mask"),
+            capture=capture,
             compat=arguments.get("compat"),
             metric_tags=tuple(arguments.get("metric_tags", ())),
         )
-        self.totals: Totals = Totals()
-        self.policies: Sequence[Policy] = (self.totals.policy, self.telemetry.policy)
+        self.policies: Sequence[Policy] = (self.telemetry.policy,)
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any
 
 from tokeneff import _reaper
-from tokeneff._exchange import Exchange
 from tokeneff._adrive import asettle
 from tokeneff._drive import settle
+from tokeneff._exchange import Exchange
 from tokeneff._flow import Ending, Outcome, Run
 from tokeneff._log import log_once
 
@@ -227,6 +227,9 @@ class _AsyncChunks:
 def body_of(response: Any) -> WatchedBody | None:
     """The watched body inside a response, if it has one."""
     stream = getattr(response, "stream", None)
+    inner = getattr(stream, "_stream", None)
+    if type(inner) is WatchedStream or type(inner) is WatchedAsyncStream:
+        return inner
     for _ in range(4):
         if stream is None or isinstance(stream, WatchedBody):
             return stream

@@ -68,7 +68,9 @@ class tag:  # noqa: N801 - reads as a verb at the place of use
         _current.set(_Frame(MappingProxyType(kept), outer))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         frame = _current.get()
         if frame is not None:
             _current.set(frame.outer)

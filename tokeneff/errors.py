@@ -22,5 +22,5 @@ class TokeneffError(Exception):
     """
 
 
-class UnsupportedClient(TokeneffError, TypeError):
+class UnsupportedClient(TokeneffError, TypeError):  # noqa: N818 - says what is unsupported, as NotImplemented does
     """The object passed to :func:`tokeneff.wrap` is not a client that can be wrapped; the text says what can."""

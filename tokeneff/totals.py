@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
-from tokeneff._flow import Call, Effect, Outcome, Tokens, forward
+from tokeneff._flow import UNKNOWN, Call, Outcome
 
 _MOST_GROUPS = 500
 """Models, and tag values, that are told apart; what comes after is counted as ``(other)``."""
@@ -127,11 +127,19 @@ class _Histogram:
         self.max = 0.0
 
     def add(self, seconds: float) -> None:
-        index = int(math.log(max(seconds, _SMALLEST) / _SMALLEST) / _LOG_GROWTH)
+        index = int(math.log(seconds / _SMALLEST) / _LOG_GROWTH) if seconds > _SMALLEST else 0
         self.buckets[index] = self.buckets.get(index, 0) + 1
         self.count += 1
         self.sum += seconds
-        self.max = max(self.max, seconds)
+        if seconds > self.max:
+            self.max = seconds
+
+    def merge(self, other: _Histogram) -> None:
+        for index, number in other.buckets.items():
+            self.buckets[index] = self.buckets.get(index, 0) + number
+        self.count += other.count
+        self.sum += other.sum
+        self.max = max(self.max, other.max)
 
     def frozen(self) -> Latency:
         if not self.count:
@@ -149,7 +157,39 @@ class _Histogram:
         return self.max
 
 
-_SUMS = ("input_tokens", "output_tokens", "cache_read", "cache_write", "reasoning")
+_FIELDS = (
+    "calls",
+    "errors",
+    "cut",
+    "retries",
+    "input_tokens",
+    "output_tokens",
+    "cache_read",
+    "cache_write",
+    "reasoning",
+    "estimated",
+    "unknown",
+)
+
+
+def _row(model: bool, outcome: Outcome) -> tuple[int, ...]:
+    """What one call adds to each of ``_FIELDS``."""
+    ending, tokens = outcome.ending, outcome.tokens
+    source = tokens.source if model else "provider"
+    known = model and tokens is not UNKNOWN
+    return (
+        1,
+        ending == "failed" or ending == "refused",
+        ending != "read" and ending != "failed" and ending != "refused",
+        len(outcome.attempts),
+        (tokens.input_tokens or 0) if known else 0,
+        (tokens.output_tokens or 0) if known else 0,
+        (tokens.cache_read or 0) if known else 0,
+        (tokens.cache_write or 0) if known else 0,
+        (tokens.reasoning or 0) if known else 0,
+        source == "estimated",
+        source == "unknown",
+    )
 
 
 class _Group:
@@ -158,71 +198,63 @@ class _Group:
     __slots__ = ("counts", "first", "latency")
 
     def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
+        self.counts: list[int] = [0] * len(_FIELDS)
         self.latency = _Histogram()
         self.first = _Histogram()
 
-    def add(self, model: bool, outcome: Outcome) -> None:
+    def add(self, row: tuple[int, ...], outcome: Outcome) -> None:
         counts = self.counts
-        counts["calls"] = counts.get("calls", 0) + 1
-        if outcome.ending in ("failed", "refused"):
-            counts["errors"] = counts.get("errors", 0) + 1
-        elif outcome.ending != "read":
-            counts["cut"] = counts.get("cut", 0) + 1
-        if outcome.attempts:
-            counts["retries"] = counts.get("retries", 0) + len(outcome.attempts)
-        if model:
-            self._tokens(outcome.tokens)
-        self.latency.add(outcome.seconds)
+        for index, value in enumerate(row):
+            if value:
+                counts[index] += value
+        self.latency.add(outcome.ended - outcome.started)
         if outcome.first_chunk is not None:
             self.first.add(outcome.first_chunk - outcome.started)
 
-    def _tokens(self, tokens: Tokens) -> None:
-        counts = self.counts
-        if tokens.source != "provider":
-            counts[tokens.source] = counts.get(tokens.source, 0) + 1
-        for name in _SUMS:
-            value = getattr(tokens, name)
-            if value:
-                counts[name] = counts.get(name, 0) + value
+    def merge(self, other: _Group) -> None:
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.latency.merge(other.latency)
+        self.first.merge(other.first)
 
     def frozen(self) -> Total:
-        return Total(**self.counts, latency=self.latency.frozen(), first_chunk=self.first.frozen())
+        counts = dict(zip(_FIELDS, self.counts, strict=True))
+        return Total(**counts, latency=self.latency.frozen(), first_chunk=self.first.frozen())
 
 
 class Totals:
-    """Counts every call of one wrapping. As a policy it only looks on."""
+    """Counts every call of one wrapping."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._total = _Group()
         self._models: dict[str, _Group] = {}
         self._tags: dict[str, dict[str, _Group]] = {}
         self._values = 0
 
-    def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
-        """The policy."""
-        outcome = yield from forward(call)
-        self.add(call, outcome)
-        return outcome
-
     def add(self, call: Call, outcome: Outcome) -> None:
         """Count a call that is over."""
-        asked = call.body.get("model")
-        name = outcome.facts.model or (asked if isinstance(asked, str) else None) or call.endpoint.operation
-        model = call.endpoint.model
+        name = outcome.facts.model
+        if name is None:
+            asked = call.body.get("model")
+            name = asked if isinstance(asked, str) else call.endpoint.operation
+        row = _row(call.endpoint.model, outcome)
         with self._lock:
-            self._total.add(model, outcome)
-            self._group(self._models, name, len(self._models)).add(model, outcome)
-            for key, value in call.tags.items():
-                values = self._tags.get(key)
-                if values is None:
-                    if len(self._tags) >= _MOST_GROUPS:
-                        continue
-                    values = self._tags[key] = {}
-                known = len(values)
-                self._group(values, str(value), self._values).add(model, outcome)
-                self._values += len(values) - known
+            group = self._models.get(name)
+            if group is None:
+                group = self._group(self._models, name, len(self._models))
+            group.add(row, outcome)
+            if call.tags:
+                self._tagged(call.tags, row, outcome)
+
+    def _tagged(self, tags: Mapping[str, Any], row: tuple[int, ...], outcome: Outcome) -> None:
+        for key, value in tags.items():
+            values = self._tags.get(key)
+            if values is None:
+                if len(self._tags) >= _MOST_GROUPS:
+                    continue
+                values = self._tags[key] = {}
+            known = len(values)
+            self._group(values, str(value), self._values).add(row, outcome)
+            self._values += len(values) - known
 
     def _group(self, groups: dict[str, _Group], name: str, known: int) -> _Group:
         group = groups.get(name)
@@ -233,11 +265,13 @@ class Totals:
 
     def frozen(self) -> Usage:
         """The totals now."""
+        total = _Group()
         with self._lock:
-            total = self._total.frozen()
+            for group in self._models.values():
+                total.merge(group)
             models = {name: group.frozen() for name, group in self._models.items()}
             tags = {
                 key: MappingProxyType({name: group.frozen() for name, group in values.items()})
                 for key, values in self._tags.items()
             }
-        return Usage(total, MappingProxyType(models), MappingProxyType(tags))
+        return Usage(total.frozen(), MappingProxyType(models), MappingProxyType(tags))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
 from tokeneff._log import log_once
@@ -106,7 +106,7 @@ def compaction(item: Body) -> Part:
 def blob(modality: str, mime_type: str | None, content: object) -> Part:
     """Inline data, base64 as it came. Of a file or path that the SDK is yet to read, there is no content to tell."""
     if isinstance(content, (bytes, bytearray, memoryview)):
-        content = b64encode(content).decode()
+        content = b64encode(cast("bytes", content)).decode()
     return {"type": "blob", "modality": modality, "mime_type": mime_type, "content": string(content) or ""}
 
 
@@ -131,7 +131,8 @@ def other(value: object) -> Part:
     if found is None:
         return {"type": type(value).__name__}
     kind = string(found.get("type")) or "unknown"
-    return {**plain(found), "type": kind}
+    told = plain(found)
+    return {**told, "type": kind} if isinstance(told, dict) else {"type": kind}
 
 
 def mime_type_of(filename: object) -> str | None:
@@ -202,7 +203,8 @@ class BaseContent:
 
     def stream(self, events: list[Any]) -> tuple[Message, ...]:
         """The output messages of the events of a stream, of which the last may be missing."""
-        return tuple(_guarded(self.folded, [event for event in events if isinstance(event, Mapping)]) or ())
+        heard = [cast("Body", event) for event in events if isinstance(event, Mapping)]
+        return tuple(_guarded(self.folded, heard) or ())
 
     def messages(self, body: Body) -> list[Message]:
         return []

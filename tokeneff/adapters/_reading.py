@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 from tokeneff._flow import UNKNOWN, Call, Ending, Facts, Tokens
 
 Body = Mapping[str, Any]
+_NOTHING: Body = {}
 
 
 def count(value: object) -> int | None:
@@ -23,9 +23,9 @@ def part(body: Mapping[str, Any], *names: str) -> Body:
     """The first of these fields that is an object, or an empty one."""
     for name in names:
         value = body.get(name)
-        if isinstance(value, Mapping):
+        if type(value) is dict or (value is not None and isinstance(value, Mapping)):
             return cast("Body", value)
-    return {}
+    return _NOTHING
 
 
 def text(value: object) -> str | None:
@@ -45,7 +45,19 @@ def first_count(body: Mapping[str, Any], *names: str) -> int | None:
 class BaseReader:
     """Facts and usage of one reply. Subclasses say how they are found in the JSON of their endpoint."""
 
-    __slots__ = ("_call", "events", "finish", "fingerprint", "id", "model", "pieces", "seen", "tier", "tokens", "whole_data")
+    __slots__ = (
+        "_call",
+        "events",
+        "fingerprint",
+        "finish",
+        "id",
+        "model",
+        "pieces",
+        "seen",
+        "tier",
+        "tokens",
+        "whole_data",
+    )
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -69,10 +81,15 @@ class BaseReader:
     def head(self, data: Body) -> None:
         """What the first event, or the whole, says of the reply."""
         self.seen = True
-        self.id = text(data.get("id")) or self.id
-        self.model = text(data.get("model")) or self.model
-        self.tier = text(data.get("service_tier")) or self.tier
-        self.fingerprint = text(data.get("system_fingerprint")) or self.fingerprint
+        get = data.get
+        if type(said := get("id")) is str:
+            self.id = said
+        if type(said := get("model")) is str:
+            self.model = said
+        if type(said := get("service_tier")) is str:
+            self.tier = said
+        if type(said := get("system_fingerprint")) is str:
+            self.fingerprint = said
 
     def whole(self, data: Body) -> None:
         """Read a reply that came in one piece."""
@@ -114,7 +131,8 @@ class BaseReader:
         return tokens, facts
 
     def _reasons(self, ending: Ending) -> tuple[str, ...]:
-        reasons = tuple(self.finish[index] for index in sorted(self.finish))
+        finish = self.finish
+        reasons = tuple(finish.values()) if len(finish) < 2 else tuple(finish[index] for index in sorted(finish))
         if reasons or ending == "read" or not self._call.endpoint.model:
             return reasons
         return ("error",) if self.seen and self._call.stream else ()
@@ -137,12 +155,12 @@ class BaseReader:
 
         tokens = tokens or UNKNOWN
         if tokens.input_source != "provider":
-            tokens = replace(tokens, input_tokens=estimate_body(body), input_source="estimated")
+            tokens = tokens._replace(input_tokens=estimate_body(body), input_source="estimated")
         if tokens.output_source != "provider" and self.counts_output:
             written = self.pieces or list(self.output())
-            tokens = replace(tokens, output_tokens=sum(map(estimate, ["".join(written)])), output_source="estimated")
+            tokens = tokens._replace(output_tokens=sum(map(estimate, ["".join(written)])), output_source="estimated")
         elif tokens.output_source != "provider":
-            tokens = replace(tokens, output_source=tokens.input_source)
+            tokens = tokens._replace(output_source=tokens.input_source)
         return tokens
 
     counts_output = True

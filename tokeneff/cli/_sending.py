@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from tokeneff.cli._versions import Problem
 from tokeneff.otel import Settings, Signal, resolve
+from tokeneff.telemetry.content import ENVIRONMENT, capture_mode
 
 _PREFIXES = ("OTEL_", "TOKENEFF_", "OPENAI_", "ANTHROPIC_", "AZURE_OPENAI_")
 _SECRET = re.compile(r"(?:^|_)(?:API)?(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)(?:_|$)")
-_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-_CONTENT_VALUES = {
+_CONTENT = {
     "NO_CONTENT": "off",
     "SPAN_ONLY": "on spans",
     "EVENT_ONLY": "on events",
@@ -42,8 +42,7 @@ def environment(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def content_capture() -> str:
     """Return whether prompts and replies are recorded, as the environment says."""
-    value = os.environ.get(_CONTENT, "").strip()
-    return _CONTENT_VALUES.get(value.upper(), "off") if value else "off"
+    return _CONTENT[capture_mode()]
 
 
 def collectors() -> tuple[list[Collector], list[Problem]]:
@@ -75,10 +74,10 @@ def _problems(settings: Settings) -> list[Problem]:
     if os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower().endswith("always_off"):
         what = f"OTEL_TRACES_SAMPLER={os.environ['OTEL_TRACES_SAMPLER']}: no trace of our own is recorded"
         problems.append(Problem("warning", what, "unset it, or choose parentbased_always_on"))
-    value = os.environ.get(_CONTENT, "").strip()
-    if value and value.upper() not in _CONTENT_VALUES:
-        what = f"{_CONTENT}={value!r} is not known; content is not recorded"
-        problems.append(Problem("warning", what, f"choose from {', '.join(_CONTENT_VALUES)}"))
+    told = os.environ.get(ENVIRONMENT, "").strip()
+    if told and content_capture() == "off" and told.lower() not in ("no_content", "false", "0"):
+        what = f"{ENVIRONMENT}={told!r} is not known; content is not recorded"
+        problems.append(Problem("warning", what, f"choose from {', '.join(_CONTENT)}"))
     for name, ours in (("OTEL_TRACES_EXPORTER", settings.traces), ("OTEL_METRICS_EXPORTER", settings.metrics)):
         named = os.environ.get(name, "").strip().lower()
         if ours and named not in ("", "otlp"):

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
-from tokeneff._duplicates import Owner, claim, owner
+from tokeneff._duplicates import Owner, claim, owner, unpatched
 from tokeneff._flow import Call, Effect, Outcome, forward
 from tokeneff._log import log_once
 from tokeneff._version import __version__
 from tokeneff.telemetry import names
+from tokeneff.telemetry.content import Capture
 from tokeneff.telemetry.metrics import Extra, Instruments, instruments
 from tokeneff.telemetry.spans import end_attributes, error_text, span_name, start_attributes, usage_attributes
+from tokeneff.totals import Totals
+
+if TYPE_CHECKING:
+    from tokeneff.totals import Totals
+
+_NOTHING = Capture()
 
 
 class Telemetry:
@@ -24,18 +31,18 @@ class Telemetry:
 
     def __init__(
         self,
+        totals: Totals,
         tracer_provider: Any = None,
         meter_provider: Any = None,
         *,
-        capture: str = "NO_CONTENT",
-        mask: Callable[[Any, str], Any] | None = None,
+        capture: Capture = _NOTHING,
         compat: str | None = None,
         metric_tags: tuple[str, ...] = (),
     ) -> None:
+        self._totals = totals
         self._tracer_provider = tracer_provider
         self._meter_provider = meter_provider
-        self.capture = capture
-        self._mask = mask
+        self._capture = capture
         self._compat = compat
         self._metric_tags = metric_tags
         self._tracers: tuple[Any, Tracer | None] = (None, None)
@@ -67,18 +74,27 @@ class Telemetry:
         """The policy: a span around the call, or attributes on the span of whoever already traces it."""
         tracer, meters = self.tracer(), self.instruments()
         if tracer is None and meters is None:
-            return (yield from forward(call))
+            outcome = yield from forward(call)
+        else:
+            outcome = yield from self._observed(call, tracer, meters)
+        self._totals.add(call, outcome)
+        return outcome
+
+    def _observed(
+        self, call: Call, tracer: Tracer | None, meters: Instruments | None
+    ) -> Generator[Effect, Any, Outcome]:
         provider = call.family.provider(call.client)
         start = start_attributes(call, provider)
         span, other, scope = None, None, None
         if tracer is not None:
             other = owner(call.endpoint.operation, raw_stream=call.stream and call.raw is not None)
-            span, scope = self._begin(tracer, call, start, other)
-            call = call.with_(scope=scope)
+            method = unpatched(call.method)
+            span, scope = self._begin(tracer, method, start, other)
+            call = call.with_(scope=scope, method=method)
         outcome = yield from forward(call)
         try:
             if span is not None or other is not None:
-                self._end(span, other, call, outcome, provider)
+                self._end(span, other, call, outcome, provider, scope)
         finally:
             if meters is not None:
                 extra = Extra(self._dimensions(call), other is None or not other.metrics)
@@ -86,24 +102,26 @@ class Telemetry:
         return outcome
 
     def _begin(
-        self, tracer: Tracer, call: Call, start: Mapping[str, Any], other: Owner | None
+        self, tracer: Tracer, method: Callable[..., Any], start: Mapping[str, Any], other: Owner | None
     ) -> tuple[Span | None, otel_context.Context | None]:
         current = otel_context.get_current()
         if other is not None and other.traces:
-            return None, claim(current, call.method)
+            return None, claim(current, method)
         span = tracer.start_span(span_name(start), kind=SpanKind.CLIENT, attributes=start)
-        return span, claim(trace.set_span_in_context(span, current), call.method)
+        return span, claim(trace.set_span_in_context(span, current), method)
 
-    def _end(self, span: Span | None, other: Owner | None, call: Call, outcome: Outcome, provider: str) -> None:
+    def _end(
+        self, span: Span | None, other: Owner | None, call: Call, outcome: Outcome, provider: str, scope: Any
+    ) -> None:
         if span is not None and not span.is_recording():
             return
         found = end_attributes(call, outcome)
-        if call.capture or self._compat is not None:
-            self._content(found, call, outcome, provider)
         if span is None:
             if other is not None:
                 self._lend(other, outcome, found)
             return
+        if call.capture or self._compat is not None:
+            self._content(found, call, outcome, provider, span, scope)
         span.set_attributes(found)
         self._attempts(span.add_event, outcome)
         if outcome.failure is not None:
@@ -127,13 +145,17 @@ class Telemetry:
                 about[names.ATTEMPT_DELAY] = attempt.delay
             add_event(names.ATTEMPT_EVENT, about, attempt.at)
 
-    def _content(self, found: dict[str, Any], call: Call, outcome: Outcome, provider: str) -> None:
+    def _content(
+        self, found: dict[str, Any], call: Call, outcome: Outcome, provider: str, span: Any, scope: Any
+    ) -> None:
         from tokeneff.telemetry.capture import add_content
 
         try:
-            add_content(found, call, outcome, provider, capture=self.capture, mask=self._mask, compat=self._compat)
+            add_content(
+                found, call, outcome, provider, capture=self._capture, overlay=self._compat, span=span, scope=scope
+            )
         except Exception as fault:  # noqa: BLE001 - the counts still go out
-            log_once("content", "messages could not be captured", exc_info=fault)
+            log_once("content", "messages could not be captured: %s", type(fault).__name__)
 
     def _dimensions(self, call: Call) -> dict[str, Any]:
         tags = call.tags

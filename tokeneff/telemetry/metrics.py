@@ -1,18 +1,21 @@
 """The conventions' metrics, in the dialect shipped today and in that of the main line.
 
-Histograms are recorded as calls end. The main line's counters are observed when a reader collects, from sums kept
+Calls are noted as they end, and recorded when a reader collects. The main line's counters are observed from sums kept
 here: a counter's ``add`` costs as much as a histogram's ``record``, and there are five.
 """
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterable, Mapping
+from functools import partial
 from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation
+from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
 
 from tokeneff._flow import Call, Outcome, Tokens
 from tokeneff._version import __version__
@@ -23,7 +26,6 @@ _MOST_SERIES = 2000
 _OVERFLOW: dict[str, Any] = {"otel.metric.overflow": True}
 
 INFERENCE = frozenset(("chat", "text_completion", "generate_content"))
-_COUNTED = ("input_tokens", "output_tokens", "cache_read", "cache_write", "reasoning")
 _COUNTER_NAMES = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
@@ -36,36 +38,44 @@ _MODALITIES: dict[str, tuple[tuple[str, str], ...]] = {
     "output_tokens": (("text", "text_output"), ("image", "image_output"), ("audio", "audio_output")),
     "cache_read": (("text", "text_cache_read"), ("image", "image_cache_read"), ("audio", "audio_cache_read")),
 }
+_MOST_PENDING = 256
+"""Calls noted and not yet recorded, at most."""
 _NOTHING = Context()
 """Recorded in an empty context a measurement takes no exemplar, which a duration has already given the trace's."""
 
 
 class _Sums:
-    """Sums of one observed counter, by attributes."""
+    """Sums of the observed counters, by dimensions, then by counter and modality."""
 
     __slots__ = ("_lock", "_sums")
 
-    def __init__(self, meter: Meter, name: str) -> None:
-        self._sums: dict[tuple[Any, ...], tuple[dict[str, Any], int]] = {}
+    def __init__(self) -> None:
+        self._sums: dict[tuple[Any, ...], tuple[dict[str, Any], dict[tuple[str, str], int]]] = {}
         self._lock = Lock()
-        meter.create_observable_counter(name, [self._observe], "{token}", "Tokens, as the provider counts them.")
 
-    def add(self, key: tuple[Any, ...], dimensions: dict[str, Any], modality: str, value: int) -> None:
-        key = (*key, modality)
+    def add(self, dimensions: dict[str, Any], counts: list[tuple[str, str, int]]) -> None:
+        """Add ``(counter, modality, tokens)``."""
+        key = tuple(dimensions.values())
         with self._lock:
             known = self._sums.get(key)
             if known is None:
                 if len(self._sums) >= _MOST_SERIES:
                     key, dimensions = ("overflow",), _OVERFLOW
-                    known = self._sums.get(key, (dimensions, 0))
-                else:
-                    known = ({**dimensions, names.TOKEN_MODALITY: modality}, 0)
-            self._sums[key] = (known[0], known[1] + value)
+                known = self._sums.setdefault(key, (dimensions, {}))
+            sums = known[1]
+            for field, modality, value in counts:
+                kind = (field, modality)
+                sums[kind] = sums.get(kind, 0) + value
 
-    def _observe(self, options: CallbackOptions) -> Iterable[Observation]:
+    def observe(self, field: str) -> Iterable[Observation]:
+        """The sums of one counter."""
         with self._lock:
-            sums = list(self._sums.values())
-        return [Observation(value, attributes) for attributes, value in sums]
+            return [
+                Observation(value, {**dimensions, names.TOKEN_MODALITY: modality})
+                for dimensions, sums in self._sums.values()
+                for (counter, modality), value in sums.items()
+                if counter == field
+            ]
 
 
 class Extra(NamedTuple):
@@ -75,8 +85,27 @@ class Extra(NamedTuple):
     shipped: bool
 
 
+class _Ended(NamedTuple):
+    """What is recorded of a call: nothing that holds on to its messages."""
+
+    start: Mapping[str, Any]
+    extra: Extra
+    scope: Any
+    seconds: float
+    model: str | None
+    tier: str | None
+    error: str | None
+    tokens: Tokens | None
+    first: float | None
+    between: float | None
+
+
 class Instruments:
-    """The instruments of one meter provider, shared by every wrapped client that reports to it."""
+    """The instruments of one meter provider, shared by every wrapped client that reports to it.
+
+    A record costs about as much as all that a call does here otherwise, and half of that is finding the SDK's code
+    cold in the processor's caches. So calls are noted, and recorded together when a reader collects.
+    """
 
     def __init__(self, provider: MeterProvider) -> None:
         meter = provider.get_meter("tokeneff", __version__)
@@ -96,50 +125,89 @@ class Instruments:
         self.i_chunk = histogram(inference + "time_per_output_chunk", "s", seconds, "Between a stream's chunks.")
         self.i_input = histogram(inference + "operation.input_tokens", "{token}", tokens, "Input tokens of a call.")
         self.i_output = histogram(inference + "operation.output_tokens", "{token}", tokens, "Output tokens of a call.")
-        self.sums = {field: _Sums(meter, f"{inference}usage.{name}") for field, name in _COUNTER_NAMES.items()}
+        self._pending: deque[_Ended] = deque()
+        self.sums = _Sums()
+        text = "Tokens, as the provider counts them."
+        for field, name in _COUNTER_NAMES.items():
+            callback = partial(self._observe, field)
+            meter.create_observable_counter(f"{inference}usage.{name}", [callback], "{token}", text)
 
     def record(self, call: Call, outcome: Outcome, start: Mapping[str, Any], scope: Any, extra: Extra) -> None:
-        """Record a call that is over. ``start`` are the attributes that its span began with."""
-        dimensions = {**start, **extra.dimensions}
-        if outcome.facts.model is not None:
-            dimensions[names.RESPONSE_MODEL] = outcome.facts.model
-        if outcome.facts.service_tier is not None and call.family.name == "openai":
-            dimensions[names.SERVICE_TIER] = outcome.facts.service_tier
-        failed = dimensions
-        if outcome.failure is not None:
-            failed = {**dimensions, names.ERROR_TYPE: outcome.failure.type}
-        inference = call.endpoint.operation in INFERENCE
-        if extra.shipped:
-            self.duration.record(outcome.seconds, failed, scope)
-        if inference:
-            self.i_duration.record(outcome.seconds, failed, _NOTHING)
-        if outcome.first_chunk is not None and call.stream:
-            self._stream(outcome, dimensions, inference, extra.shipped)
-        if call.endpoint.model:
-            self._tokens(outcome, dimensions, failed, inference, extra.shipped)
-
-    def _stream(self, outcome: Outcome, dimensions: dict[str, Any], inference: bool, shipped: bool) -> None:
-        first, last = outcome.first_chunk or 0.0, outcome.last_chunk
-        until = first - outcome.started
+        """Take note of a call that is over; it is recorded when a reader next collects, or many have come together."""
+        facts, failure = outcome.facts, outcome.failure
+        first, last = outcome.first_chunk, outcome.last_chunk
         # One value a stream, the mean over its chunks: a record per chunk is what makes the peers' streams slow.
-        between = (last - first) / (outcome.chunks - 1) if last is not None and outcome.chunks > 1 else None
+        between = (last - first) / (outcome.chunks - 1) if first and last and outcome.chunks > 1 else None
+        self._pending.append(
+            _Ended(
+                start,
+                extra,
+                scope,
+                outcome.ended - outcome.started,
+                facts.model,
+                facts.service_tier if call.family.name == "openai" else None,
+                None if failure is None else failure.type,
+                outcome.tokens if call.endpoint.model else None,
+                first - outcome.started if first and call.stream else None,
+                between if call.stream else None,
+            )
+        )
+        if len(self._pending) >= _MOST_PENDING:
+            self.flush()
+
+    def forget(self) -> None:
+        """Drop what has been noted."""
+        self._pending.clear()
+
+    def flush(self) -> None:
+        """Record what has been noted."""
+        pending = self._pending
+        while pending:
+            try:
+                ended = pending.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            self._record(ended)
+
+    def _observe(self, field: str, options: CallbackOptions) -> Iterable[Observation]:
+        # Readers run callbacks before they collect histograms, so what is recorded here is in this very collection.
+        self.flush()
+        return self.sums.observe(field)
+
+    def _record(self, ended: _Ended) -> None:
+        dimensions = {**ended.start, **ended.extra.dimensions}
+        if ended.model is not None:
+            dimensions[names.RESPONSE_MODEL] = ended.model
+        if ended.tier is not None:
+            dimensions[names.SERVICE_TIER] = ended.tier
+        failed = dimensions if ended.error is None else {**dimensions, names.ERROR_TYPE: ended.error}
+        inference, shipped = dimensions[names.OPERATION] in INFERENCE, ended.extra.shipped
+        if shipped:
+            self.duration.record(ended.seconds, failed, ended.scope)
+        if inference:
+            self.i_duration.record(ended.seconds, failed, _NOTHING)
+        if ended.first is not None:
+            self._stream(ended, dimensions, inference)
+        if ended.tokens is not None:
+            self._tokens(ended, ended.tokens, dimensions, failed, inference)
+
+    def _stream(self, ended: _Ended, dimensions: dict[str, Any], inference: bool) -> None:
         for wanted, until_first, per_chunk in (
-            (shipped, self.first, self.chunk),
+            (ended.extra.shipped, self.first, self.chunk),
             (inference, self.i_first, self.i_chunk),
         ):
-            if wanted:
-                until_first.record(until, dimensions, _NOTHING)
-                if between is not None:
-                    per_chunk.record(between, dimensions, _NOTHING)
+            if wanted and ended.first is not None:
+                until_first.record(ended.first, dimensions, _NOTHING)
+                if ended.between is not None:
+                    per_chunk.record(ended.between, dimensions, _NOTHING)
 
     def _tokens(
-        self, outcome: Outcome, dimensions: dict[str, Any], failed: dict[str, Any], inference: bool, shipped: bool
+        self, ended: _Ended, tokens: Tokens, dimensions: dict[str, Any], failed: dict[str, Any], inference: bool
     ) -> None:
-        tokens = outcome.tokens
         # The conventions leave estimates out of metrics: what no provider has counted is not recorded.
         sent = tokens.input_tokens if tokens.input_source == "provider" else None
         got = tokens.output_tokens if tokens.output_source == "provider" else None
-        if shipped:
+        if ended.extra.shipped:
             if sent is not None:
                 self.usage.record(sent, {**dimensions, names.TOKEN_TYPE: "input"}, _NOTHING)
             if got is not None:
@@ -150,35 +218,40 @@ class Instruments:
             self.i_input.record(sent, failed, _NOTHING)
         if got is not None:
             self.i_output.record(got, failed, _NOTHING)
-        key = tuple(dimensions.values())
-        if sent is None and got is None and outcome.failure is not None:
-            for field in ("input_tokens", "output_tokens"):
-                self.sums[field].add(key, dimensions, "unknown", 0)
-            return
-        self._count(tokens, sent, got, key, dimensions)
+        counts = _counts(tokens, sent, got)
+        if not counts and ended.error is not None:
+            counts = [("input_tokens", "unknown", 0), ("output_tokens", "unknown", 0)]
+        if counts:
+            self.sums.add(dimensions, counts)
 
-    def _count(
-        self, tokens: Tokens, sent: int | None, got: int | None, key: tuple[Any, ...], dimensions: dict[str, Any]
-    ) -> None:
-        totals = {
-            "input_tokens": sent,
-            "output_tokens": got,
-            "cache_read": tokens.cache_read if sent is not None else None,
-            "cache_write": tokens.cache_write if sent is not None else None,
-            "reasoning": tokens.reasoning if got is not None else None,
-        }
-        for field, total in totals.items():
-            if total is None or (not total and field not in ("input_tokens", "output_tokens")):
-                continue
-            rest = total
-            for modality, part in _MODALITIES.get(field, ()):
-                value = getattr(tokens, part)
-                if value:
-                    self.sums[field].add(key, dimensions, modality, min(value, rest))
-                    rest -= min(value, rest)
-            if rest or not total:
-                # The rest of an input that tells some modalities apart is text; else nothing is known of it.
-                self.sums[field].add(key, dimensions, "text" if rest != total else "unknown", rest)
+
+def _counts(tokens: Tokens, sent: int | None, got: int | None) -> list[tuple[str, str, int]]:
+    """The provider's counts as ``(counter, modality, tokens)``; what is left of a total is of unknown modality, or,
+    where other modalities are told apart from it, text."""
+    found: list[tuple[str, str, int]] = []
+    if sent is not None:
+        _split(found, "input_tokens", sent, tokens)
+        if tokens.cache_read:
+            _split(found, "cache_read", tokens.cache_read, tokens)
+        if tokens.cache_write:
+            found.append(("cache_write", "unknown", tokens.cache_write))
+    if got is not None:
+        _split(found, "output_tokens", got, tokens)
+        if tokens.reasoning:
+            found.append(("reasoning", "unknown", tokens.reasoning))
+    return found
+
+
+def _split(found: list[tuple[str, str, int]], field: str, total: int, tokens: Tokens) -> None:
+    rest = total
+    for modality, part in _MODALITIES[field]:
+        value = getattr(tokens, part)
+        if value:
+            value = min(value, rest)
+            found.append((field, modality, value))
+            rest -= value
+    if rest or not total:
+        found.append((field, "unknown" if rest == total else "text", rest))
 
 
 _instruments: WeakKeyDictionary[Any, Instruments] = WeakKeyDictionary()
@@ -194,3 +267,13 @@ def instruments(provider: MeterProvider) -> Instruments:
             if found is None:
                 found = _instruments[provider] = Instruments(provider)
     return found
+
+
+def _forget() -> None:
+    """In a forked child: what the parent noted is the parent's to record."""
+    for found in list(_instruments.values()):
+        found.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -40,20 +40,19 @@ def end_attributes(call: Call, outcome: Outcome) -> Attributes:
     endpoint = call.endpoint
     body = outcome.sent if outcome.sent is not None else call.body
     found: Attributes = endpoint.request(body)
-    if endpoint.output_type is not None:
-        found.setdefault(names.OUTPUT_TYPE, endpoint.output_type)
+    if endpoint.output_type is not None and names.OUTPUT_TYPE not in found:
+        found[names.OUTPUT_TYPE] = endpoint.output_type
     if endpoint.api_type is not None:
         found[names.API_TYPE] = endpoint.api_type
     found[names.ENDING] = outcome.ending
-    tag_attributes(found, call.tags)
+    if call.tags:
+        tag_attributes(found, call.tags)
     _reply(found, call, outcome)
     if endpoint.model:
         usage_attributes(found, outcome.tokens)
     if call.stream:
         found[names.REQUEST_STREAM] = True
         _stream(found, outcome)
-    elif outcome.tokens.output_tokens and outcome.seconds > 0:
-        found[names.SPEED] = outcome.tokens.output_tokens / outcome.seconds
     if outcome.attempts:
         found[names.RESEND_COUNT] = len(outcome.attempts)
     failure = outcome.failure

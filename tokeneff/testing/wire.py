@@ -151,7 +151,7 @@ class Connection:
 def head(status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
     """Status line and headers."""
     lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}", *(f"{k}: {v}" for k, v in headers), "", ""]
-    return "\r\n".join(lines).encode("latin-1")
+    return "\r\n".join(lines).encode("latin-1", "replace")
 
 
 def chunk(data: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 from tokeneff._flow import Call, Tokens
@@ -115,7 +114,7 @@ class MessagesReader(BaseReader):
     def _tokens(self, call: Call, body: Body, ending: Any) -> Tokens:
         if self.tokens is not None and call.stream and not self._over and "broken" in _cut(ending):
             # The count at the start of a stream is a first token or so; the true one comes with its end.
-            self.tokens = replace(self.tokens, output_source="unknown", reasoning=None)
+            self.tokens = self.tokens._replace(output_source="unknown", reasoning=None)
         return super()._tokens(call, body, ending)
 
 
@@ -151,10 +150,11 @@ ENDPOINTS = {
         "chat",
         MessagesReader,
         request_attributes,
-        output_type="text",
         model=True,
         content=_content.MessagesContent(),
     ),
-    "POST /v1/complete": Endpoint("text_completion", MessagesReader, request_attributes, output_type="text", model=True),
+    "POST /v1/complete": Endpoint(
+        "text_completion", MessagesReader, request_attributes, output_type="text", model=True
+    ),
     "POST /v1/messages/count_tokens": Endpoint("count_tokens", CountReader, no_attributes),
 }

@@ -6,50 +6,86 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokeneff._flow import Tokens
-from tokeneff.adapters._reading import count, first_count, part
+from tokeneff.adapters._reading import count
+
+_TOTALS = {
+    "prompt_tokens": "input_tokens",
+    "input_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "output_tokens": "output_tokens",
+    # Said beside the totals by: Moonshot; DeepSeek; Perplexity and others.
+    "cached_tokens": "cache_read",
+    "prompt_cache_hit_tokens": "cache_read",
+    "reasoning_tokens": "reasoning",
+}
+_INPUTS = {
+    "cached_tokens": "cache_read",
+    "cache_write_tokens": "cache_write",
+    "text_tokens": "text_input",
+    "image_tokens": "image_input",
+    "audio_tokens": "audio_input",
+}
+_OUTPUTS = {
+    "reasoning_tokens": "reasoning",
+    "text_tokens": "text_output",
+    "image_tokens": "image_output",
+    "audio_tokens": "audio_output",
+}
+_CACHED = {"text_tokens": "text_cache_read", "image_tokens": "image_cache_read", "audio_tokens": "audio_cache_read"}
+_DETAILS = {
+    "prompt_tokens_details": _INPUTS,
+    "input_tokens_details": _INPUTS,
+    "input_token_details": _INPUTS,
+    "completion_tokens_details": _OUTPUTS,
+    "output_tokens_details": _OUTPUTS,
+    "output_token_details": _OUTPUTS,
+    "cached_tokens_details": _CACHED,
+}
 
 
 def tokens_of(usage: Mapping[str, Any]) -> Tokens | None:
     """Counts of a usage object of chat completions, responses, embeddings, images or transcriptions."""
-    sent = first_count(usage, "prompt_tokens", "input_tokens")
-    got = first_count(usage, "completion_tokens", "output_tokens")
-    if sent is None and got is None:
+    found: dict[str, Any] = {}
+    _collect(usage, _TOTALS, found)
+    if "input_tokens" not in found and "output_tokens" not in found:
         return None
-    inputs = part(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details")
-    outputs = part(usage, "completion_tokens_details", "output_tokens_details", "output_token_details")
-    reasoning = first_count(outputs, "reasoning_tokens")
-    if reasoning is None:
-        reasoning = first_count(usage, "reasoning_tokens")
-    cached = part(inputs, "cached_tokens_details")
-    read = first_count(inputs, "cached_tokens")
-    if read is None:
-        read = first_count(usage, "cached_tokens", "prompt_cache_hit_tokens")  # Moonshot; DeepSeek
-    return Tokens(
-        input_tokens=sent,
-        output_tokens=_inclusive(usage, sent, got, reasoning),
-        cache_read=read,
-        cache_write=first_count(inputs, "cache_write_tokens"),
-        reasoning=reasoning,
-        text_input=count(inputs.get("text_tokens")),
-        image_input=count(inputs.get("image_tokens")),
-        audio_input=count(inputs.get("audio_tokens")),
-        text_output=count(outputs.get("text_tokens")),
-        image_output=count(outputs.get("image_tokens")),
-        audio_output=count(outputs.get("audio_tokens")),
-        text_cache_read=count(cached.get("text_tokens")),
-        image_cache_read=count(cached.get("image_tokens")),
-        audio_cache_read=count(cached.get("audio_tokens")),
-        input_source="unknown" if sent is None else "provider",
-        output_source="provider",
-    )
+    got = found.get("output_tokens")
+    if found.get("reasoning"):
+        found["output_tokens"] = _inclusive(usage, found)
+    found["input_source"] = "provider" if "input_tokens" in found else "unknown"
+    found["output_source"] = "provider" if got is not None or not _generates(usage) else "unknown"
+    return Tokens(**found)
 
 
-def _inclusive(usage: Mapping[str, Any], sent: int | None, got: int | None, reasoning: int | None) -> int | None:
+def _collect(counts: Mapping[str, Any], fields: Mapping[str, str], found: dict[str, Any]) -> None:
+    """Every count of an object that has a name in ``fields``, and those of its details."""
+    details = None
+    for key, value in counts.items():
+        if type(value) is int and value >= 0:
+            if key in fields:
+                found[fields[key]] = value
+        elif value is not None and key in fields:
+            number = count(value)
+            if number is not None:
+                found[fields[key]] = number
+        elif type(value) is dict and key in _DETAILS:
+            details = [(value, _DETAILS[key]), *(details or ())]
+    for value, names in details or ():
+        _collect(value, names, found)  # after the totals, for what details say wins
+
+
+def _generates(usage: Mapping[str, Any]) -> bool:
+    """Whether the reply is one that has output to count: an embedding's usage has an input and a total only."""
+    return usage.get("total_tokens") != usage.get("prompt_tokens") or "completion_tokens" in usage
+
+
+def _inclusive(usage: Mapping[str, Any], found: Mapping[str, Any]) -> int | None:
     """The output total with reasoning in it: xAI counts reasoning beside ``completion_tokens``, not within.
 
     It shows in the total, which is then larger than the two parts by exactly the reasoning.
     """
-    total = count(usage.get("total_tokens"))
-    if got is not None and reasoning and total is not None and total == (sent or 0) + got + reasoning:
+    got = found.get("output_tokens")
+    reasoning = found["reasoning"]
+    if got is not None and count(usage.get("total_tokens")) == found.get("input_tokens", 0) + got + reasoning:
         return got + reasoning
     return got

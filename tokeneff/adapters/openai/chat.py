@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from tokeneff._exchange import SKIP
@@ -71,8 +71,8 @@ class ChatReader(BaseReader):
         reason = text(choice.get("finish_reason"))
         if reason is not None:
             self.finish[index if type(index) is int else len(self.finish)] = reason
-        message = part(choice, "message")
-        self._say(message or choice)
+        if self.tokens is None:
+            self._say(part(choice, "message") or choice)
 
     def _delta(self, choice: Body) -> None:
         delta = choice.get("delta")
@@ -100,7 +100,9 @@ class ChatReader(BaseReader):
             pieces.extend(str(function[key]) for key in ("name", "arguments") if function.get(key))
 
 
-def _items(value: object) -> list[Body]:
+def _items(value: object) -> Sequence[Body]:
+    if value is None:
+        return ()
     items = cast("list[object]", value) if isinstance(value, list) else []
     return [cast("Body", item) for item in items if isinstance(item, Mapping)]
 
@@ -111,7 +113,6 @@ ENDPOINTS = {
         ChatReader,
         request_attributes,
         api_type="chat_completions",
-        output_type="text",
         model=True,
         content=_content.ChatContent(),
     ),
@@ -119,7 +120,6 @@ ENDPOINTS = {
         "text_completion",
         ChatReader,
         request_attributes,
-        output_type="text",
         model=True,
         content=_content.CompletionContent(),
     ),

@@ -44,7 +44,7 @@ class EmbeddingsReader(UsageReader):
 
 
 class UncountedReader(UsageReader):
-    """Work of a model that is not said, nor billed, in tokens unless the reply says so: there is nothing to estimate."""
+    """Work of a model that is billed in tokens only where the reply says so: there is nothing to estimate."""
 
     __slots__ = ()
 

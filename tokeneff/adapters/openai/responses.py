@@ -111,7 +111,6 @@ ENDPOINTS = {
         ResponsesReader,
         _request,
         api_type="responses",
-        output_type="text",
         model=True,
         content=_content.ResponsesContent(),
     ),

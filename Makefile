@@ -1,0 +1,57 @@
+# make demo          the main job, on a fresh machine, without a key
+# make test          the whole suite on the newest SDKs
+# make test-matrix   the suite on every supported SDK line, each in an environment of its own
+# make test-peers    one span per call beside other instrumentors
+# make test-backends Phoenix, MLflow and Prometheus, started on loopback
+# make lint          formatting, lint, types
+# make bench         what a wrapped call costs beside a bare one and beside other instrumentation
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: demo test test-matrix test-peers test-backends lint format bench clean env
+
+WORKERS ?= 2
+PYTEST := -n $(WORKERS) -q
+# The newest line of each SDK is what `make test` itself runs on.
+LINES := openai1 openai2
+
+openai1 := openai==1.* anthropic==0.*
+openai2 := openai==2.* anthropic==1.*
+
+env:
+	@.ci/env .venv --group dev
+
+demo:
+	@.ci/env .venv
+	@.venv/bin/tokeneff demo
+
+test: env
+	.venv/bin/pytest $(PYTEST)
+
+test-matrix: test $(addprefix matrix-,$(LINES))
+
+matrix-%:
+	@echo "== $($*)"
+	@.ci/env .venv-$* --group test $(foreach spec,$($*),"$(spec)")
+	.venv-$*/bin/pytest $(PYTEST)
+
+test-peers:
+	@.ci/peers
+
+test-backends:
+	@.ci/backends
+
+lint: env
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/pyright
+
+format: env
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+bench: env
+	.venv/bin/python benchmarks/overhead.py
+
+clean:
+	rm -rf .venv .venv-* dist build .pytest_cache .ruff_cache .hypothesis .coverage*
