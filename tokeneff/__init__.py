@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tokeneff._api import install, uninstall, unwrap, usage, wrap
 from tokeneff._version import __version__
 from tokeneff.context import tag
-from tokeneff.errors import TokeneffError, UnsupportedClient
+from tokeneff.errors import OtelAlreadyConfigured, TokeneffError, UnsupportedClient
 
 if TYPE_CHECKING:
     from tokeneff.otel import OtelSetup, configure_otel
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Latency",
+    "OtelAlreadyConfigured",
     "OtelSetup",
     "TokeneffError",
     "Total",

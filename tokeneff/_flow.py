@@ -167,7 +167,7 @@ class Do:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Effect: wait for somebody else's future, at most ``timeout`` seconds; ``TimeoutError`` is thrown in after that."""
+    """Effect: wait for somebody else's future, at most ``timeout`` seconds; then ``TimeoutError`` is thrown in."""
 
     future: Future[Any]
     timeout: float

@@ -41,7 +41,7 @@ def plain(value: object) -> Any:
 
 def fields(value: object) -> Mapping[str, Any] | None:
     """The fields of a mapping or of a pydantic model, or ``None`` for anything else. Never raises."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         return cast("Mapping[str, Any]", value)
     return _model_fields(value)
 

@@ -86,6 +86,9 @@ def _start() -> None:
     _running = True
     if _note not in gc.callbacks:
         gc.callbacks.append(_note)
+    # Again, so that it comes before the exit of providers that were built since: the last to register is run first.
+    atexit.unregister(end_all)
+    atexit.register(end_all)
     threading.Thread(target=_serve, name="tokeneff-reaper", daemon=True).start()
 
 
@@ -97,11 +100,11 @@ def _forget() -> None:
     _live.clear()
 
 
-def _end_all() -> None:
+def end_all() -> None:
+    """End what its callers have left open, because the process ends."""
     for live in list(_live):
         live.drop()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
-atexit.register(_end_all)

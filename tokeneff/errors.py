@@ -1,7 +1,8 @@
 """Everything tokeneff raises.
 
     TokeneffError
-    └── UnsupportedClient   what was passed to wrap() is no client that it knows   (also a TypeError)
+    ├── UnsupportedClient       what was passed to wrap() is no client that it knows        (also a TypeError)
+    └── OtelAlreadyConfigured   configure_otel() found a global provider there already      (also a RuntimeError)
 
 The providers' own errors (``openai.RateLimitError``, ``anthropic.APIStatusError``, …) are never replaced or wrapped:
 they reach the caller as the bare client raises them.
@@ -22,5 +23,10 @@ class TokeneffError(Exception):
     """
 
 
-class UnsupportedClient(TokeneffError, TypeError):  # noqa: N818 - says what is unsupported, as NotImplemented does
+class UnsupportedClient(TokeneffError, TypeError):
     """The object passed to :func:`tokeneff.wrap` is not a client that can be wrapped; the text says what can."""
+
+
+class OtelAlreadyConfigured(TokeneffError, RuntimeError):
+    """A global OpenTelemetry provider is there already, and OpenTelemetry lets nobody replace it; the text says what
+    to do instead."""

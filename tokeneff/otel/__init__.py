@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokeneff.otel._errors import OtelAlreadyConfigured
+from tokeneff.errors import OtelAlreadyConfigured
 from tokeneff.otel._settings import Settings, Signal, resolve
 from tokeneff.otel._setup import OtelSetup, configure_otel
 

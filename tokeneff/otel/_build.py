@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from tokeneff.otel._errors import OtelAlreadyConfigured
+from tokeneff.errors import OtelAlreadyConfigured
 from tokeneff.otel._metrics import MetricPump
 from tokeneff.otel._outlet import exporter_of
 from tokeneff.otel._setup import OtelSetup

@@ -101,7 +101,7 @@ class OtelSetup:
 
     def shut_down_at_exit(self) -> None:
         """End as the process does: replies that were never read to their end become spans first."""
-        _reaper._end_all()  # pyright: ignore[reportPrivateUsage]
+        _reaper.end_all()
         self.shutdown()
 
     def __enter__(self) -> OtelSetup:
