@@ -19,6 +19,7 @@ _DEEPEST = 60
 _INT64 = 1 << 63
 _ABSENT = ("Omit", "NotGiven")
 _SDKS = ("openai", "anthropic")
+_COMMON = frozenset((str, dict, list, int, float, bool, type(None)))
 
 
 def plain(value: object) -> Any:
@@ -88,7 +89,7 @@ def sound(text: str) -> str:
 def _copy(value: object, path: set[int]) -> Any:
     kind = type(value)
     if kind is str:
-        return sound(cast("str", value))
+        return value if cast("str", value).isascii() else sound(cast("str", value))
     if value is None or kind is bool:
         return value
     if kind is int or kind is float:
@@ -119,10 +120,13 @@ def _container(value: object, path: set[int]) -> Any:
         return name
     path.add(mark)
     try:
-        if isinstance(value, Mapping):
-            pairs = cast("Mapping[object, object]", value).items()
-            return {_key(key): _copy(item, path) for key, item in pairs if not absent(item)}
-        return [_copy(item, path) for item in items(value) if not absent(item)]
+        if type(value) is dict or isinstance(value, Mapping):
+            return {
+                key if type(key) is str and key.isascii() else _key(key): _copy(item, path)
+                for key, item in cast("Mapping[object, object]", value).items()
+                if type(item) in _COMMON or not absent(item)
+            }
+        return [_copy(item, path) for item in items(value) if type(item) in _COMMON or not absent(item)]
     except Exception:  # noqa: BLE001 - a caller's own container may do as it likes
         return name
     finally:

@@ -203,7 +203,7 @@ class BaseContent:
 
     def stream(self, events: list[Any]) -> tuple[Message, ...]:
         """The output messages of the events of a stream, of which the last may be missing."""
-        heard = [cast("Body", event) for event in events if isinstance(event, Mapping)]
+        heard = [cast("Body", event) for event in events if type(event) is dict or isinstance(event, Mapping)]
         return tuple(_guarded(self.folded, heard) or ())
 
     def messages(self, body: Body) -> list[Message]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from typing import Any
+from typing import Any, cast
 
 from tokeneff._plain import fields, items, plain, string
 from tokeneff.adapters._parts import Body
@@ -23,21 +23,23 @@ def fold(chunks: list[Body]) -> list[Body]:
                 continue
             index = piece.get("index")
             key = index if isinstance(index, int) else 0
-            if key not in choices:
-                choices[key] = _Choice()
-            choices[key].hear(piece)
+            choice = choices.get(key)
+            if choice is None:
+                choice = choices[key] = _Choice()
+            choice.hear(piece)
     return [{"index": key, **choices[key].told()} for key in sorted(choices)]
 
 
 class _Choice:
     """One choice while it is being heard."""
 
-    __slots__ = ("_audio", "_calls", "_finish", "_old", "_other", "_role", "_slots", "_texts")
+    __slots__ = ("_audio", "_calls", "_content", "_finish", "_old", "_other", "_role", "_slots", "_texts")
 
     def __init__(self) -> None:
         self._role: object = None
         self._finish: object = None
-        self._texts: dict[str, list[str]] = {}
+        self._content: list[str] = []
+        self._texts: dict[str, list[str]] = {"content": self._content}
         self._calls: list[_Call] = []
         self._slots: dict[int, _Call] = {}
         self._old: _Call | None = None
@@ -46,6 +48,12 @@ class _Choice:
 
     def hear(self, piece: Body) -> None:
         """A chunk's part of this choice."""
+        delta = piece.get("delta")
+        if type(delta) is dict and len(cast("Body", delta)) == 1 and piece.get("finish_reason") is None:
+            said = cast("Body", delta).get("content")
+            if type(said) is str:  # as nearly every chunk is
+                self._content.append(said)
+                return
         self._finish = piece.get("finish_reason") or self._finish
         delta = fields(piece.get("delta"))
         if delta is None:

@@ -1,0 +1,23 @@
+"""One provider for all of these tests: they only read what it puts on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tokeneff import _log
+from tokeneff.testing import FakeProvider
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as provider:
+        yield provider
+
+
+@pytest.fixture(autouse=True)
+def forgotten_faults() -> Iterator[None]:
+    _log._forget()
+    yield
+    _log._forget()
