@@ -39,7 +39,7 @@ def is_wrapped(client: Any) -> bool:
     return KEY in getattr(client, "__dict__", ())
 
 
-def bare_class(kind: type) -> type:
+def bare_class(kind: Any) -> Any:
     """The class that a generated one was made from."""
     return kind.__dict__.get("__tokeneff_base__", kind)
 
@@ -183,7 +183,7 @@ def _rewrapped(made: Any, like: Any) -> Any:
 
 def bare_view(client: Any) -> Any:
     """The same client seen as its own class: several ``copy`` methods of the SDKs ask for their exact class."""
-    view = object.__new__(bare_class(type(client)))
+    view: Any = object.__new__(bare_class(type(client)))
     view.__dict__ = client.__dict__
     return view
 

@@ -15,11 +15,15 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
 from tokeneff._log import log_once
+
+if TYPE_CHECKING:
+    from tokeneff._flow import Run
 
 _PATIENCE = 0.02
 """Seconds that a collection waits for its endings to be told, so that ``gc.collect()`` is normally enough."""
@@ -33,15 +37,29 @@ class Live(Protocol):
 
 _queue: SimpleQueue[tuple[Callable[[], None], Any]] = SimpleQueue()
 _live: WeakSet[Live] = WeakSet()
+_runs: dict[int, Run] = {}
+_keys = count()
 _collecting_in = 0
 _running = False
 
 
-def watch(live: Live) -> None:
-    """Have ``live`` ended at interpreter exit, if nothing else has ended it by then."""
+def hold(live: Live, run: Run) -> int:
+    """Keep ``run`` until ``live`` is over, and have it ended at interpreter exit at the latest; returns its key.
+
+    A dropped stream is often a cycle, and the collector closes every generator in a cycle before anybody is told. So
+    the policies, which are generators, are held from here, outside of whatever the caller's stream is part of.
+    """
     if not _running:
         _start()
+    key = next(_keys)
+    _runs[key] = run
     _live.add(live)
+    return key
+
+
+def release(key: int | None) -> Run | None:
+    """The run held under ``key``, for the first that asks: two threads that end one reply settle it once."""
+    return _runs.pop(key, None) if key is not None else None
 
 
 def collecting() -> bool:
@@ -98,6 +116,7 @@ def _forget() -> None:
     _running, _collecting_in = False, 0
     _queue = SimpleQueue()
     _live.clear()
+    _runs.clear()
 
 
 def end_all() -> None:

@@ -28,12 +28,12 @@ _KEEP = 16 * 1024 * 1024
 class WatchedBody:
     """What is common to a body read blocking and one read awaiting."""
 
-    __slots__ = ("__weakref__", "_body", "_done_seen", "_encoding", "_kept", "_kind", "_run", "_size", "exchange")
+    __slots__ = ("__weakref__", "_body", "_done_seen", "_encoding", "_kept", "_key", "_kind", "_size", "exchange")
 
     def __init__(self, body: Any, exchange: Exchange, response: Any) -> None:
         self._body = body
         self.exchange = exchange
-        self._run: list[Run] = []
+        self._key: int | None = None
         self._kind: str = response.headers.get("content-type", "")
         self._encoding: str = response.headers.get("content-encoding", "")
         self._size = 0
@@ -43,12 +43,11 @@ class WatchedBody:
 
     def arm(self, run: Run) -> None:
         """From now on the end of the reply is told, once, to ``run``."""
-        self._run.append(run)
-        _reaper.watch(self)
+        self._key = _reaper.hold(self, run)
 
     def disarm(self) -> None:
         """Nothing more is to be told."""
-        self._run.clear()
+        self._key = None
 
     def event(self, data: Any) -> Any:
         """One event that the SDK parsed."""
@@ -71,9 +70,8 @@ class WatchedBody:
 
     def over(self, ending: Ending, error: BaseException | None = None) -> tuple[Run, Outcome] | None:
         """The first time: what is to be told to whom."""
-        try:
-            run = self._run.pop()  # atomic, so two threads that end one reply settle it once
-        except IndexError:
+        run = _reaper.release(self._key)
+        if run is None:
             return None
         self._read_kept()
         exchange = self.exchange
@@ -127,7 +125,7 @@ class WatchedBody:
             _reaper.hand_over(lambda: settle(run, outcome))
 
     def __del__(self) -> None:
-        if getattr(self, "_run", None):
+        if getattr(self, "_key", None) is not None:
             self.drop()
 
 

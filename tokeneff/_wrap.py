@@ -36,7 +36,7 @@ def unwrap_client(client: C) -> C:
     return cast("C", clone(client, bare_class(type(client)), None))
 
 
-def find_family(kind: type) -> Family:
+def find_family(kind: Any) -> Family:
     """The family of a client class, or the error that says what can be wrapped."""
     family = family_of(kind)
     if family is not None and callable(getattr(kind, "copy", None)):
@@ -56,7 +56,7 @@ def find_family(kind: type) -> Family:
     )
 
 
-def clone(client: Any, kind: type, settings: Settings | None) -> Any:
+def clone(client: Any, kind: Any, settings: Settings | None) -> Any:
     """A new object of class ``kind`` with the state of ``client``, and with its resources bound to the new one."""
     new: Any = object.__new__(kind)
     state: dict[str, Any] = dict(client.__dict__)

@@ -84,41 +84,62 @@ class tag:  # noqa: N801 - reads as a verb at the place of use
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        target = cast("Callable[P, Any]", function)
         if inspect.isasyncgenfunction(function):
-
-            async def run(*args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Any, Any]:
-                steps = target(*args, **kwargs)
-                try:
-                    answer = None
-                    while True:
-                        with self:
-                            try:
-                                item = await steps.asend(answer)
-                            except StopAsyncIteration:
-                                return
-                        answer = yield item
-                finally:
-                    await steps.aclose()
-
+            run = _around_async_generator(self, function)
         elif inspect.iscoroutinefunction(function):
-
-            async def run(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with self:
-                    return await target(*args, **kwargs)
-
+            run = _around_coroutine(self, function)
         elif inspect.isgeneratorfunction(function):
-
-            def run(*args: P.args, **kwargs: P.kwargs) -> Generator[Any, Any, Any]:
-                return (yield from _stepwise(self, target(*args, **kwargs)))
-
+            run = _around_generator(self, function)
         else:
-
-            def run(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with self:
-                    return target(*args, **kwargs)
-
+            run = _around(self, function)
         return cast("Callable[P, R]", functools.wraps(function)(run))
+
+
+def _around(block: tag, function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with block:
+            return function(*args, **kwargs)
+
+    return run
+
+
+def _around_coroutine(block: tag, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        with block:
+            return await function(*args, **kwargs)
+
+    return run
+
+
+def _around_generator(block: tag, function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        return (yield from _stepwise(block, function(*args, **kwargs)))
+
+    return run
+
+
+def _around_async_generator(block: tag, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def run(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        steps = function(*args, **kwargs)
+        answer: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                with block:
+                    try:
+                        item = await (steps.athrow(error) if error is not None else steps.asend(answer))
+                    except StopAsyncIteration:
+                        return
+                try:
+                    answer, error = (yield item), None
+                except GeneratorExit:
+                    raise
+                except BaseException as thrown:  # noqa: BLE001 - handed on to the generator
+                    answer, error = None, thrown
+        finally:
+            await steps.aclose()
+
+    return run
 
 
 def _stepwise(block: tag, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:

@@ -88,9 +88,9 @@ def _texts(value: object, depth: int = 0) -> Iterator[str]:
         if fields.get("type") in ("base64", "input_audio", "input_image", "image_url", "image", "file", "document"):
             return
         for key, item in fields.items():
-            if key in ("parameters", "input_schema", "properties") and isinstance(key, str):
-                yield from map(str, cast("Mapping[object, object]", item) if isinstance(item, Mapping) else ())
-            yield from _texts(item, depth + 1)
+            if key == "properties" and isinstance(item, Mapping):
+                yield from map(str, cast("Mapping[object, object]", item))
+            yield from _texts(cast("object", item), depth + 1)
     elif isinstance(value, (list, tuple)):
         for item in cast("list[object]", value):
             yield from _texts(item, depth + 1)

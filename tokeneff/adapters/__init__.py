@@ -92,7 +92,7 @@ class Family(Protocol):
 _families: dict[type, Family | None] = {}
 
 
-def family_of(kind: type) -> Family | None:
+def family_of(kind: Any) -> Family | None:
     """The family of a client class, or ``None`` if no adapter knows it."""
     if kind not in _families:
         _families[kind] = _find(kind)

@@ -55,7 +55,7 @@ _CLASSES: tuple[tuple[str, str], ...] = (
 )
 
 
-def provider_of(url: Any, kind: type, default: str) -> str:
+def provider_of(url: Any, kind: Any, default: str) -> str:
     """The provider's name for a client of class ``kind`` whose base URL is ``url``."""
     named = _by_class(kind)
     if named is not None:

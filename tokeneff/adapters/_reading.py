@@ -46,6 +46,7 @@ class BaseReader:
     """Facts and usage of one reply. Subclasses say how they are found in the JSON of their endpoint."""
 
     __slots__ = (
+        "_answered",
         "_call",
         "events",
         "fingerprint",
@@ -61,6 +62,7 @@ class BaseReader:
 
     def __init__(self, call: Call) -> None:
         self._call = call
+        self._answered = False
         self.seen = False
         self.id: str | None = None
         self.model: str | None = None
@@ -118,6 +120,7 @@ class BaseReader:
 
     def result(self, call: Call, sent: Body | None, ending: Ending) -> tuple[Tokens, Facts]:
         """Counts and facts, now that the reply is over."""
+        self._answered = sent is not None
         tokens = self._tokens(call, sent if sent is not None else call.body, ending)
         facts = Facts(
             self.id,
@@ -147,7 +150,7 @@ class BaseReader:
 
     def _tokens(self, call: Call, body: Body, ending: Ending) -> Tokens:
         tokens = self.tokens
-        if not call.endpoint.model or (tokens is None and not self.seen):
+        if not call.endpoint.model or (tokens is None and not self.seen and not self._answered):
             return UNKNOWN
         if tokens is not None and tokens.output_source == "provider" and tokens.input_source == "provider":
             return tokens
@@ -156,6 +159,8 @@ class BaseReader:
         tokens = tokens or UNKNOWN
         if tokens.input_source != "provider":
             tokens = tokens._replace(input_tokens=estimate_body(body), input_source="estimated")
+        if not self.seen:
+            return tokens  # a good answer that nobody has read: its input was taken, its output is not known
         if tokens.output_source != "provider" and self.counts_output:
             written = self.pieces or list(self.output())
             tokens = tokens._replace(output_tokens=sum(map(estimate, ["".join(written)])), output_source="estimated")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from threading import Lock
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
@@ -254,24 +254,34 @@ def _split(found: list[tuple[str, str, int]], field: str, total: int, tokens: To
         found.append((field, "unknown" if rest == total else "text", rest))
 
 
-_instruments: WeakKeyDictionary[Any, Instruments] = WeakKeyDictionary()
+# By identity, for a provider need not be hashable (Logfire's is not); the reference tells when an id is free again.
+_instruments: dict[int, tuple[Callable[[], Any], Instruments]] = {}
 _lock = Lock()
 
 
 def instruments(provider: MeterProvider) -> Instruments:
     """The instruments of ``provider``, made once."""
-    found = _instruments.get(provider)
-    if found is None:
-        with _lock:
-            found = _instruments.get(provider)
-            if found is None:
-                found = _instruments[provider] = Instruments(provider)
-    return found
+    known = _instruments.get(id(provider))
+    if known is not None and known[0]() is provider:
+        return known[1]
+    with _lock:
+        known = _instruments.get(id(provider))
+        if known is None or known[0]() is not provider:
+            known = _instruments[id(provider)] = (_reference(provider), Instruments(provider))
+    return known[1]
+
+
+def _reference(provider: Any) -> Callable[[], Any]:
+    key = id(provider)
+    try:
+        return ref(provider, lambda _: _instruments.pop(key, None) and None)
+    except TypeError:
+        return lambda: provider
 
 
 def _forget() -> None:
     """In a forked child: what the parent noted is the parent's to record."""
-    for found in list(_instruments.values()):
+    for _, found in list(_instruments.values()):
         found.forget()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tokeneff._duplicates import relay
+from tokeneff._duplicates import aside, relay
 from tokeneff._settings import settings_of
 
 

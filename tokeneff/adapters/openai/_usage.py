@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from tokeneff._flow import Tokens
 from tokeneff.adapters._reading import count
@@ -59,7 +59,7 @@ def tokens_of(usage: Mapping[str, Any]) -> Tokens | None:
 
 def _collect(counts: Mapping[str, Any], fields: Mapping[str, str], found: dict[str, Any]) -> None:
     """Every count of an object that has a name in ``fields``, and those of its details."""
-    details = None
+    details: list[tuple[Mapping[str, Any], Mapping[str, str]]] = []
     for key, value in counts.items():
         if type(value) is int and value >= 0:
             if key in fields:
@@ -69,8 +69,8 @@ def _collect(counts: Mapping[str, Any], fields: Mapping[str, str], found: dict[s
             if number is not None:
                 found[fields[key]] = number
         elif type(value) is dict and key in _DETAILS:
-            details = [(value, _DETAILS[key]), *(details or ())]
-    for value, names in details or ():
+            details.append((cast("Mapping[str, Any]", value), _DETAILS[key]))
+    for value, names in details:
         _collect(value, names, found)  # after the totals, for what details say wins
 
 

@@ -34,7 +34,7 @@ class UsageReader(BaseReader):
         self.seen = True
         if isinstance(data, Mapping):
             self.read_whole(cast("Body", data))
-        return data
+        return cast("Any", data)
 
 
 class EmbeddingsReader(UsageReader):
