@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tokeneff.cli import main
 
@@ -25,6 +30,7 @@ class Ran:
 
 
 Run = Callable[..., Ran]
+Collector = tuple[str, list[Any], set[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +69,36 @@ def spawn() -> Run:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return spawn
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector that keeps the spans it is sent, and the names of the metrics."""
+    spans: list[Any] = []
+    metrics: set[str] = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
+            if self.path == "/v1/traces":
+                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                    spans.extend(span for scope in resource.scope_spans for span in scope.spans)
+            else:
+                for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                    metrics.update(metric.name for scope in resource.scope_metrics for metric in scope.metrics)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", spans, metrics
+    server.shutdown()
+    server.server_close()
+    thread.join()

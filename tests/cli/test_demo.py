@@ -10,7 +10,7 @@ import pytest
 from tokeneff.testing import FakeProvider, Reply, ToolCall
 
 if TYPE_CHECKING:
-    from .conftest import Run
+    from .conftest import Collector, Run
 
 
 def calls(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -171,3 +171,11 @@ def test_live_endpoint_that_refuses(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert "no money" in ran.out
     assert "failed" in ran.out
     assert silent.code in (1, 2)
+
+
+def test_the_same_spans_reach_a_collector(run: Run, collector: Collector) -> None:
+    url, spans, metrics = collector
+    ran = run("demo", "--json", "--otlp", url)
+    assert (ran.code, ran.err) == (0, f"17 spans sent to {url}/v1/traces\n")
+    assert sorted(span.span_id.hex() for span in spans) == sorted(span["id"] for span in ran.json["spans"])
+    assert "gen_ai.client.token.usage" in metrics

@@ -102,11 +102,15 @@ def test_what_is_wrong_is_said(
     assert problems[0]["do"]
 
 
-def test_content_capture_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "span_only")
+@pytest.mark.parametrize(
+    ("value", "state"), [("span_only", "on spans"), ("true", "on spans"), ("EVENT_ONLY", "on events"), ("false", "off")]
+)
+def test_content_capture_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch, value: str, state: str) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", value)
     ran = run("doctor", "--json")
-    assert ran.json["content_capture"] == "on spans"
-    assert "prompts and replies: recorded on spans" in ran.json["sent"]
+    assert (ran.json["content_capture"], ran.json["problems"]) == (state, [])
+    told = "not recorded" if state == "off" else f"recorded {state}"
+    assert f"prompts and replies: {told}" in ran.json["sent"]
 
 
 def test_both_exporters_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

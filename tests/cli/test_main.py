@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +34,24 @@ def test_each_command_explains_itself_with_examples(run: Run, command: str) -> N
     assert ran.code == 0
     assert f"tokeneff {command}" in ran.out
     assert "examples:" in ran.out
+
+
+def test_a_file_put_there_is_a_command(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tokeneff.cli import commands
+
+    source = """
+        \"\"\"Say a word.\"\"\"
+        def arguments(parser):
+            parser.add_argument("word")
+        def run(args, out):
+            out.show(args.word)
+            return 7
+    """
+    (tmp_path / "say_it.py").write_text(textwrap.dedent(source), encoding="utf-8")
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    ran = run("say-it", "hello")
+    assert (ran.code, ran.out, ran.err) == (7, "hello\n", "")
+    assert re.search(r"say-it +say a word", run("--help").out)
 
 
 def test_version(run: Run) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 if TYPE_CHECKING:
-    from .conftest import Run
+    from .conftest import Collector, Run
 
 FOLDER = Path(os.environ.get("TOKENEFF_TRACES") or Path(__file__).resolve().parents[3] / "shared" / "data" / "traces")
 
@@ -176,41 +174,8 @@ def test_tools_are_sent(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert run("replay", trace, "--tools", write(tmp_path / "object.json", {})).code == 2
 
 
-@pytest.fixture
-def collector() -> Iterator[tuple[str, list[Any]]]:
-    """A collector that keeps the spans it is sent."""
-    spans: list[Any] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            import gzip
-
-            body = self.rfile.read(int(self.headers["content-length"]))
-            if self.headers.get("content-encoding") == "gzip":
-                body = gzip.decompress(body)
-            if self.path == "/v1/traces":
-                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    spans.extend(span for scope in resource.scope_spans for span in scope.spans)
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", spans
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_spans_reach_a_collector_grouped_by_conversation(
-    spawn: Run, tmp_path: Path, collector: tuple[str, list[Any]]
-) -> None:
-    url, spans = collector
+def test_spans_reach_a_collector_grouped_by_conversation(spawn: Run, tmp_path: Path, collector: Collector) -> None:
+    url, spans, metrics = collector
     many = [{**CHAT, "id": f"chat-{number}"} for number in range(30)]
     ran = spawn("replay", write(tmp_path / "trace.jsonl", *many), "--otlp", url, "--json")
     assert ran.code == 0, ran.err
@@ -223,6 +188,29 @@ def test_spans_reach_a_collector_grouped_by_conversation(
         if attribute.key == "gen_ai.conversation.id"
     )
     assert sessions == {f"chat-{number}": 2 for number in range(30)}
+    assert {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"} <= metrics
+
+
+def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
+    trace = write(tmp_path / "trace.jsonl", *[CHAT] * 20)
+    command = [sys.executable, "-m", "tokeneff", "replay", trace, "--json"]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+        out = (process.stdout or pytest.fail("no stdout")).read()
+    os.close(ours)
+    assert process.returncode == 0
+    assert json.loads(out)["calls"] == 40
+    assert b"trace.jsonl" in shown
+    assert b"40 calls" in shown
 
 
 def test_a_dead_collector_is_told(spawn: Run, tmp_path: Path) -> None:

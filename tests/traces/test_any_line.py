@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokeneff.traces import BrokenLine, Conversation, read
@@ -85,6 +85,8 @@ RECORD = st.fixed_dictionaries(
     optional={"model": st.just("m") | ANY, "format": WORDS | ANY, "calls": ANY, "response": ANY, "url": WORDS | ANY},
 )
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 def check(data: bytes) -> list[Any]:
     items = list(read(io.BytesIO(data), name="in"))
@@ -102,17 +104,20 @@ def check(data: bytes) -> list[Any]:
     return items
 
 
+@UNHURRIED
 @given(st.lists(ANY | RECORD, max_size=5))
 def test_any_json_lines(records: list[Any]) -> None:
     items = check("".join(json.dumps(record) + "\n" for record in records).encode())
     assert len(items) >= sum(not isinstance(record, list) for record in records) or len(records) == 0
 
 
+@UNHURRIED
 @given(st.lists(ANY | RECORD, max_size=5), st.sampled_from([None, 0, 2]))
 def test_any_json_array(records: list[Any], indent: int | None) -> None:
     check(json.dumps(records, indent=indent).encode())
 
 
+@UNHURRIED
 @given(st.lists(st.binary(max_size=40), max_size=5))
 def test_any_bytes(lines: list[bytes]) -> None:
     check(b"\n".join(lines))

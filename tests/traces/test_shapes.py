@@ -186,6 +186,26 @@ def test_request_and_response(tmp_path: Path, record: dict[str, Any]) -> None:
     assert (call.usage, call.time) == (RecordedUsage(3, 2, cache_read=1), 7.0)
 
 
+@pytest.mark.parametrize(
+    ("body", "dialect"),
+    [
+        ({"model": "claude-x"}, "anthropic"),
+        ({"model": "us.anthropic.claude-x"}, "anthropic"),
+        ({"model": "anthropic/claude-x"}, "openai"),
+        ({"model": "m"}, "openai"),
+        ({"model": "m", "system": "s"}, "anthropic"),
+        ({"model": "m", "tools": [{"name": "t", "input_schema": {}}]}, "anthropic"),
+        ({"model": "claude-x", "tools": [{"type": "function", "function": {"name": "t"}}]}, "openai"),
+        ({"model": "claude-x", "messages": [SYSTEM, ASKED]}, "openai"),
+        ({"model": "m", "messages": [SYSTEM, {"role": "user", "content": [{"type": "document"}]}]}, "anthropic"),
+        ({"model": "m", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "openai"),
+        ({"model": "m", "format": "anthropic-messages"}, "anthropic"),
+    ],
+)
+def test_whose_request_it_is(tmp_path: Path, body: dict[str, Any], dialect: str) -> None:
+    assert only(write(tmp_path / "t.jsonl", {"messages": [ASKED], **body})).dialect == dialect
+
+
 def test_anthropic_request_and_response(tmp_path: Path) -> None:
     body = {"model": "claude-x", "max_tokens": 9, "system": "s", "messages": [{"role": "user", "content": "hi"}]}
     response = {

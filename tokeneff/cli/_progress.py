@@ -28,7 +28,7 @@ class Progress:
         self._bar = Bar(*columns, console=out.notes, transient=True, disable=not out.notes.is_terminal)
         self._stream = stream
         self._calls = 0
-        self._task: TaskID = self._bar.add_task(name, total=_size(stream), calls=0)
+        self._task: TaskID = self._bar.add_task(os.path.basename(name), total=_size(stream), calls=0)
 
     def advance(self) -> None:
         """One more call is done."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tokeneff.otel import OtelSetup
 
-_FLUSH_SECONDS = 10.0
+_FLUSH_SECONDS = 5.0
 
 
 class Recording:

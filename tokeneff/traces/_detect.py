@@ -43,23 +43,30 @@ def messages_of(obj: Obj) -> list[Any]:
 
 
 def dialect_of(obj: Obj, messages: list[Any]) -> Dialect:
+    """Return which provider's messages these are: by what the record says, else by shapes that only one has."""
     label = obj.get("format")
     if isinstance(label, str) and label.startswith(("anthropic", "openai")):
         return "anthropic" if label.startswith("anthropic") else "openai"
-    if "system" in obj or "anthropic_version" in obj or "stop_sequences" in obj:
+    if any(key in obj for key in ("system", "anthropic_version", "stop_sequences")):
         return "anthropic"
-    for message in messages:
-        if not isinstance(message, dict):
-            continue
-        found = cast(Obj, message)
-        if "tool_calls" in found or role_of(found) in ("system", "developer", "tool", "function"):
+    parts = [
+        *_objects(obj.get("tools")),
+        *(part for message in _objects(messages) for part in _objects(message.get("content"))),
+    ]
+    if any("input_schema" in part or str(part.get("type")) in _ANTHROPIC_BLOCKS for part in parts):
+        return "anthropic"
+    if any(isinstance(part.get("function"), dict) for part in parts):
+        return "openai"
+    for message in _objects(messages):
+        if "tool_calls" in message or role_of(message) in ("system", "developer", "tool", "function"):
             return "openai"
-        content = found.get("content")
-        for block in cast("list[Any]", content) if isinstance(content, list) else []:
-            kind = cast(Obj, block).get("type") if isinstance(block, dict) else None
-            if isinstance(kind, str) and kind in _ANTHROPIC_BLOCKS:
-                return "anthropic"
-    return "anthropic" if re.match(r"(anthropic/)?claude", model_of(obj) or "") else "openai"
+    # On Bedrock a model is `us.anthropic.claude-…`; `anthropic/claude-…` is how endpoints of OpenAI's shape say it.
+    return "anthropic" if re.match(r"(?:[\w-]+\.)*claude", model_of(obj) or "") else "openai"
+
+
+def _objects(value: Any) -> list[Obj]:
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return [cast(Obj, item) for item in items if isinstance(item, dict)]
 
 
 def url_dialect(url: str) -> Dialect:
