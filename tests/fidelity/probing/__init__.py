@@ -1,0 +1,1 @@
+"""Bare against wrapped: what a program can observe of a client, recorded twice and compared whole."""

@@ -1,0 +1,9 @@
+"""The probes by theme; importing a module puts its probes into the table."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
