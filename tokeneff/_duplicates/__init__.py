@@ -24,6 +24,6 @@ any other patch                      –         nobody: there is nothing to tel
 """
 
 from tokeneff._duplicates.above import Owner, owner
-from tokeneff._duplicates.beneath import claim, forget_patches, relay, unpatched
+from tokeneff._duplicates.beneath import aside, claim, forget_patches, relay, unpatched
 
-__all__ = ["Owner", "claim", "forget_patches", "owner", "relay", "unpatched"]
+__all__ = ["Owner", "aside", "claim", "forget_patches", "owner", "relay", "unpatched"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -25,7 +25,7 @@ def claim(context: Context, method: Callable[..., Any]) -> Context:
         context: The context with our span (or the owner's) as the current one.
         method: The base ``request`` about to be called, after :func:`unpatched`.
     """
-    changed = {**context, _CLAIMED: otel_context.get_current()}
+    changed = {**context, _CLAIMED: (otel_context.get_current(), trace.get_current_span(context))}
     if _is_patched_below(method):
         # Only a request() that a user's own subclass defines gets here. It also quiets HTTP client spans.
         changed |= {SUPPRESS: True, SUPPRESS_PLAIN: True}
@@ -50,11 +50,20 @@ def relay(native: Any, *, given: bool = False) -> Any:
     ``propagation`` option says so. Where it has no provider, as ``given`` to it or as the global one, it would have
     sent the caller's own trace context, if any, and still does.
     """
-    claimed = otel_context.get_value(_CLAIMED)
-    if native is None or not isinstance(claimed, Context):
+    claimed = _claimed()
+    if native is None or claimed is None:
         return native
     traces = given or not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
-    return _OURS if traces else _Relay(claimed)
+    return _OURS if traces else _Relay(claimed[0])
+
+
+def aside(native: Any) -> Any:
+    """What ``_tracer`` is to give a client whose spans go to another provider than ours: they lie there as if bare.
+
+    Our span is not in that provider: as a parent it would be one that is missing, and its sampling not theirs.
+    """
+    claimed = _claimed()
+    return native if native is None or claimed is None else _Aside(native, *claimed)
 
 
 def forget_patches(state: dict[str, Any]) -> None:
@@ -75,6 +84,28 @@ class _Relay:
 
 
 _OURS: Final = _Relay()
+
+
+class _Aside:
+    """Another provider's tracer, whose spans have the caller's span for a parent where ours would be it."""
+
+    def __init__(self, tracer: Any, caller: Context, ours: Span) -> None:
+        self._tracer = tracer
+        self._caller = caller
+        self._ours = ours
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tracer, name)
+
+    def start_span(self, name: str, context: Context | None = None, *arguments: Any, **named: Any) -> Span:
+        if context is None and trace.get_current_span() is self._ours:
+            context = trace.set_span_in_context(trace.get_current_span(self._caller))
+        return self._tracer.start_span(name, context, *arguments, **named)
+
+
+def _claimed() -> tuple[Context, Span] | None:
+    """The caller's context and the span in force, during a call of ours."""
+    return cast("tuple[Context, Span] | None", otel_context.get_value(_CLAIMED))
 
 
 def _is_patch(method: Any) -> bool:

@@ -24,7 +24,7 @@ def native_namespace(base: type) -> Mapping[str, Any]:
         tracer = get(self)
         given = getattr(self, "_open_telemetry", {}).get("tracer_provider")
         if given is not None and given is not settings_of(self).telemetry.provider():
-            return tracer
+            return aside(tracer)
         return relay(tracer, given=given is not None)
 
     return {"_tracer": property(_tracer)}
