@@ -26,6 +26,7 @@ def wrap(
     mask: Mask | None = None,
     compat: Literal["openinference"] | None = None,
     metric_tags: Iterable[str] | None = None,
+    remember_messages: bool | None = None,
 ) -> C:
     """Get a client that is used exactly like the one passed, and whose every call is in OpenTelemetry.
 
@@ -53,6 +54,8 @@ def wrap(
             recorded instead. If it raises, the content is left out.
         compat: ``"openinference"`` adds that convention's attributes to each span.
         metric_tags: names of tags (see :func:`tag`) with few values, which become metric dimensions.
+        remember_messages: whether messages of an earlier request, sent again unchanged, are spared the SDK's walk along
+            their types, which is most of what a long history costs its client; the request is the same. On by default.
 
     Raises:
         UnsupportedClient: ``client`` is none that can be wrapped; the text says what can.
@@ -61,7 +64,10 @@ def wrap(
     from tokeneff._wrap import wrap_client
 
     return wrap_client(
-        client, _given(tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags)
+        client,
+        _given(
+            tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages
+        ),
     )
 
 
@@ -90,6 +96,7 @@ def install(
     mask: Mask | None = None,
     compat: Literal["openinference"] | None = None,
     metric_tags: Iterable[str] | None = None,
+    remember_messages: bool | None = None,
 ) -> None:
     """Have every client that is constructed from now on be a wrapped one, for code that builds its own.
 
@@ -103,11 +110,16 @@ def install(
     An SDK that is imported only later is reached when it is.
 
     Args:
-        tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags: as for :func:`wrap`.
+        tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags,
+        remember_messages: as for :func:`wrap`.
     """
     from tokeneff._install import install_for
 
-    install_for(_given(tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags))
+    install_for(
+        _given(
+            tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages
+        )
+    )
 
 
 def uninstall() -> None:
@@ -155,6 +167,7 @@ def _given(
     mask: Any,
     compat: Any,
     metric_tags: Any,
+    remember_messages: Any,
 ) -> dict[str, Any]:
     arguments = {
         "tracer_provider": tracer_provider,
@@ -164,5 +177,6 @@ def _given(
         "mask": mask,
         "compat": compat,
         "metric_tags": metric_tags,
+        "remember_messages": remember_messages,
     }
     return {name: value for name, value in arguments.items() if value is not None}

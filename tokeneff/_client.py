@@ -78,6 +78,7 @@ def prepare(
 def _blocking(base: Any, family: Family) -> dict[str, Any]:
     @functools.wraps(base.request)
     def request(self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
+        family.restore(options)
         method = base.request.__get__(self)
         run = prepare(self, family, method, (cast_to, options, stream, stream_cls))
         if run is None:
@@ -98,6 +99,7 @@ def _blocking(base: Any, family: Family) -> dict[str, Any]:
 def _awaiting(base: Any, family: Family) -> dict[str, Any]:
     @functools.wraps(base.request)
     async def request(self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
+        family.restore(options)
         method = base.request.__get__(self)
         run = prepare(self, family, method, (cast_to, options, stream, stream_cls))
         if run is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tokeneff._flow import Policy
+from tokeneff._memory import Memory
 
 if TYPE_CHECKING:
     from tokeneff.telemetry import Telemetry
@@ -14,13 +15,22 @@ if TYPE_CHECKING:
 KEY = "_tokeneff"
 """The one entry that a wrapped client has in its ``__dict__`` and a bare one has not."""
 
-ARGUMENTS = ("tracer_provider", "meter_provider", "stream_usage", "capture_content", "mask", "compat", "metric_tags")
+ARGUMENTS = (
+    "tracer_provider",
+    "meter_provider",
+    "stream_usage",
+    "capture_content",
+    "mask",
+    "compat",
+    "metric_tags",
+    "remember_messages",
+)
 
 
 class Settings:
     """Checked arguments of ``wrap()``, the policies made of them, and the running totals."""
 
-    __slots__ = ("__weakref__", "arguments", "asks_usage", "capture", "policies", "telemetry", "totals")
+    __slots__ = ("__weakref__", "arguments", "asks_usage", "capture", "memory", "policies", "telemetry", "totals")
 
     def __init__(self, **arguments: Any) -> None:
         from tokeneff.telemetry import Telemetry
@@ -41,6 +51,7 @@ class Settings:
             compat=arguments.get("compat"),
             metric_tags=tuple(arguments.get("metric_tags", ())),
         )
+        self.memory: Memory | None = Memory() if arguments.get("remember_messages", True) else None
         self.policies: Sequence[Policy] = (self.telemetry.policy,)
 
     def changed(self, **arguments: Any) -> Settings:
@@ -61,6 +72,12 @@ class Settings:
 
 def _restore(arguments: dict[str, Any]) -> Settings:
     return Settings(**arguments)
+
+
+def memory_of(client: Any) -> Memory | None:
+    """What a wrapped client remembers of messages; ``None`` where it is not to remember, or not wrapped."""
+    settings: Settings | None = client.__dict__.get(KEY)
+    return settings.memory if settings is not None else None
 
 
 def settings_of(client: Any) -> Settings:

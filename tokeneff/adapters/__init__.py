@@ -84,6 +84,10 @@ class Family(Protocol):
 
     def failure(self, error: BaseException) -> Failure: ...
 
+    def restore(self, options: Any) -> None:
+        """Undo, before anything else looks at the options, what the generated class has put into them."""
+        ...
+
     def namespace(self, base: type) -> Mapping[str, Any]:
         """More members for the generated subclass of ``base``."""
         ...

@@ -32,6 +32,9 @@ class AnthropicFamily:
     def failure(self, error: BaseException) -> Failure:
         return failure_of(error)
 
+    def restore(self, options: Any) -> None:
+        pass
+
     def namespace(self, base: type) -> Mapping[str, Any]:
         return native_namespace(base)
 

@@ -12,6 +12,7 @@ from tokeneff.adapters._hosts import provider_of
 from tokeneff.adapters._routes import Routes
 from tokeneff.adapters.openai import chat, others, responses
 from tokeneff.adapters.openai._ask import knows_usage_option
+from tokeneff.adapters.openai._reuse import restore, reuse_namespace
 
 
 class OpenAIFamily:
@@ -34,8 +35,11 @@ class OpenAIFamily:
     def failure(self, error: BaseException) -> Failure:
         return failure_of(error)
 
+    def restore(self, options: Any) -> None:
+        restore(options)
+
     def namespace(self, base: type) -> Mapping[str, Any]:
-        return {}
+        return reuse_namespace(base)
 
 
 FAMILY = OpenAIFamily()
