@@ -29,6 +29,8 @@ async def test_embeddings(provider: FakeProvider, ask: Any) -> None:
     assert vectors[0] == vectors[2] != vectors[1]
     assert sum(x * x for x in vectors[0]) == pytest.approx(1, abs=1e-4)
     assert many.usage.to_dict() == {"prompt_tokens": 1, "total_tokens": 1}
+    packed = await ask(lambda c: c.embeddings.with_raw_response.create(model="e", input="a", dimensions=4))
+    assert packed.http_response.json()["data"][0]["embedding"].endswith("==")
     plain = await ask(lambda c: c.embeddings.create(model="e", input="a", dimensions=4, encoding_format="float"))
     assert plain.data[0].embedding == pytest.approx(vectors[0])
     one = await ask(lambda c: c.embeddings.create(model="e", input=[1, 2, 3]))

@@ -235,6 +235,20 @@ async def test_bedrock(provider: FakeProvider) -> None:
     assert [r.path for r in provider.requests] == ["/model/m/invoke", "/model/m/invoke-with-response-stream"]
 
 
+@pytest.mark.parametrize("fault", [faults.stream_error(1, REPLY), faults.cut(1, REPLY)])
+async def test_bedrock_streams_break_off(provider: FakeProvider, fault: Any) -> None:
+    provider.queue(fault)
+    seen: list[Any] = []
+    with anthropic.AnthropicBedrock(
+        aws_region="eu-west-1", aws_access_key="a", aws_secret_key="s", base_url=provider.anthropic_url
+    ) as client:
+        stream = client.messages.create(**ASK, stream=True)
+        with pytest.raises(Exception, match=r"verloaded|onnection|peer closed"):
+            [seen.append(event.type) for event in stream]
+        stream.close()
+    assert seen == ["message_start", "content_block_start", "content_block_delta"]
+
+
 async def test_foundry_and_its_prefix(provider: FakeProvider) -> None:
     with anthropic.AnthropicFoundry(api_key="k", base_url=f"{provider.anthropic_url}/anthropic") as client:
         assert client.messages.create(**ASK).content[0].text == "Hello from the fake provider."

@@ -18,7 +18,7 @@ def usage_of(chunk: Any) -> Any:
 
 async def test_usage_in_odd_places(provider: FakeProvider) -> None:
     # Not strict: these are the servers that break the types.
-    reply = Reply(text="a b", usage=Usage(input_tokens=5, output_tokens=2))
+    reply = Reply(text="a b c", usage=Usage(input_tokens=5, output_tokens=2))
     with openai.OpenAI(base_url=provider.openai_url, api_key="k") as client:
 
         def stream(kind: Any) -> list[Any]:
@@ -26,10 +26,10 @@ async def test_usage_in_odd_places(provider: FakeProvider) -> None:
             return list(client.chat.completions.create(**ASK, stream=True))
 
         last = stream("last_content_chunk")
-        assert [usage_of(c) is not None for c in last] == [False, False, False, True]
+        assert [usage_of(c) is not None for c in last] == [False, False, False, False, True]
         assert usage_of(last[-1])["completion_tokens"] == 2
         every = stream("every_chunk")
-        assert [usage_of(c)["completion_tokens"] for c in every] == [0, 1, 2, 2]
+        assert [usage_of(c)["completion_tokens"] for c in every] == [0, 1, 2, 2, 2]
         missing = stream("choices_missing")
         assert "choices" not in missing[-1].to_dict()
         assert usage_of(missing[-1])["total_tokens"] == 7

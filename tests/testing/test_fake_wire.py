@@ -8,7 +8,7 @@ import json
 import pytest
 from fake_wire import BODY, Wire, post
 
-from tokeneff.testing import FakeProvider, RecordedRequest, Reply
+from tokeneff.testing import FakeProvider, RecordedRequest, Reply, faults
 
 
 def test_what_is_recorded(provider: FakeProvider, wire: Wire) -> None:
@@ -127,3 +127,27 @@ def test_thousands_of_connections(provider: FakeProvider) -> None:
         wire.close()
     provider.wait_for(lambda p: not p._links)
     assert provider.request_count == 2000
+
+
+@pytest.mark.parametrize("body", [BODY, b'{"stream":true}'])
+def test_a_cut_is_an_end_and_a_reset_is_a_reset(provider: FakeProvider, wire: Wire, body: bytes) -> None:
+    provider.queue(faults.cut(1), faults.cut(1, ending="reset"))
+    wire.send(post(body))
+    assert len(wire.file.read()) > 100  # to the end, without an error
+    other = Wire(provider)
+    other.send(post(body))
+    with pytest.raises(ConnectionResetError):
+        other.file.read()
+    other.close()
+    assert provider.disconnects == 0
+
+
+def test_memory_is_bounded(wire: Wire) -> None:
+    for _ in range(1001):
+        wire.send(post(path="/v1/responses"))
+        wire.answer()
+    statuses: list[int] = []
+    for number in (1, 2):
+        wire.send(f"GET /v1/responses/resp_{number:06d} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        statuses.append(wire.answer()[0])
+    assert statuses == [404, 200]  # of 1001 responses the latest 1000 are kept

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tokeneff.testing.answers import Answer, Frame, Headers
 from tokeneff.testing.deliver import STRAIGHT
-from tokeneff.testing.errors import error_answer, error_frame
+from tokeneff.testing.errors import error_answer
 from tokeneff.testing.faults import Broken, Failure, Fault, Silence
 from tokeneff.testing.recorded import RecordedRequest
 from tokeneff.testing.replies import Reply
@@ -42,7 +42,8 @@ def plan(request: RecordedRequest, script: Script, default: Script, store: Store
         return scripted
     how = scripted if isinstance(scripted, Broken) else STRAIGHT
     reply = scripted if isinstance(scripted, Reply) else how.reply or _fallback(default, request)
-    turn = Turn(request, request.payload(), reply, store, route.params, how.usage, route.azure, dialect)
+    payload = route.payload(request.payload())
+    turn = Turn(request, payload, reply, store, route.params, how.usage, route.azure, dialect)
     failure = scripted if isinstance(scripted, Failure) else None
     if failure is None and how.error_after is not None and not turn.stream:
         failure = how.error
@@ -52,7 +53,7 @@ def plan(request: RecordedRequest, script: Script, default: Script, store: Store
         answer = _rendered(route, turn)
 
     def last_words(sent: int) -> Frame:
-        return error_frame(how.error or Failure("server_error"), dialect, turn.request_id, sent)
+        return route.error_frame(how.error or Failure("server_error"), turn, sent)
 
     return Planned(answer, how, reply.gzip and failure is None, last_words)
 

@@ -20,8 +20,8 @@ from tokeneff.testing import (
     openai_media,
     openai_responses,
 )
-from tokeneff.testing.answers import Answer
-from tokeneff.testing.errors import error_answer
+from tokeneff.testing.answers import Answer, Frame, Json
+from tokeneff.testing.errors import error_answer, error_body, error_frame
 from tokeneff.testing.faults import Failure
 from tokeneff.testing.turn import Turn
 
@@ -30,13 +30,24 @@ Render = Callable[[Turn], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint: whose dialect it speaks, what renders it, whether it renders `Reply.data` itself."""
+    """An endpoint: whose dialect it speaks, what renders it, what the path settles."""
 
     dialect: str
     render: Render
     params: tuple[str, ...] = ()
     azure: bool = False
     binary: bool = False
+    streamed: bool | None = None
+
+    def payload(self, given: Json) -> Json:
+        """The request's JSON, with what the path adds to it."""
+        return given if self.streamed is None else clouds.payload(given, self.params, stream=self.streamed)
+
+    def error_frame(self, failure: Failure, turn: Turn, sent: int) -> Frame:
+        """The error as the last event of this endpoint's stream."""
+        if self.render is clouds.bedrock:
+            return clouds.exception(error_body(failure, turn.dialect, turn.request_id)["error"]["message"])
+        return error_frame(failure, turn.dialect, turn.request_id, sent)
 
 
 _ID = r"/([^/]+)"
@@ -65,10 +76,8 @@ _ENDS: list[tuple[str, str, str, Render]] = [
     ("DELETE", f"/messages/batches{_ID}", "anthropic", anthropic_other.delete_batch),
     ("POST", f"/messages/batches{_ID}/cancel", "anthropic", anthropic_other.cancel_batch),
     ("POST", "/v1/complete", "anthropic", anthropic_other.complete),
-    ("POST", "/models/([^/:]+):rawPredict", "anthropic", clouds.vertex),
-    ("POST", "/models/([^/:]+):streamRawPredict", "anthropic", clouds.vertex_stream),
-    ("POST", f"/model{_ID}/invoke", "anthropic", clouds.bedrock),
-    ("POST", f"/model{_ID}/invoke-with-response-stream", "anthropic", clouds.bedrock_stream),
+    ("POST", "/models/([^/:]+):(?:rawP|streamRawP)redict", "anthropic", clouds.vertex),
+    ("POST", f"/model{_ID}/invoke(?:-with-response-stream)?", "anthropic", clouds.bedrock),
     ("POST", "/batches", "openai", openai_batches.create),
     ("GET", "/batches", "openai", openai_batches.listed),
     ("GET", f"/batches{_ID}", "openai", openai_batches.retrieve),
@@ -84,6 +93,7 @@ _ENDS: list[tuple[str, str, str, Render]] = [
 ]
 _TABLE = [(method, re.compile(end + "/?$"), dialect, render) for method, end, dialect, render in _ENDS]
 _USE_DATA = {openai_media.images, openai_media.speech, files.contents}
+_CLOUDS = {clouds.vertex, clouds.bedrock}
 _AZURE = re.compile(r"/openai/deployments/[^/]+/")
 
 
@@ -100,5 +110,6 @@ def find_route(method: str, path: str) -> Route:
     for wanted, end, dialect, render in _TABLE:
         if wanted == method and (match := end.search(path)):
             azure = dialect != "anthropic" and bool(_AZURE.search(path))
-            return Route(dialect, render, match.groups(), azure, render in _USE_DATA)
+            streamed = "stream" in path[match.start() :] if render in _CLOUDS else None
+            return Route(dialect, render, match.groups(), azure, render in _USE_DATA, streamed)
     return Route("either", unknown)
