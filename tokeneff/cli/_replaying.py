@@ -58,12 +58,13 @@ class Replay:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
-        """Replay with blocking clients, each conversation in one thread."""
+        """Replay with blocking clients, each conversation in one thread, of which this is the first."""
         with FakeProvider(default=self._answer, keep=0) as provider, ThreadPoolExecutor(self.concurrency) as pool:
-            workers = [pool.submit(self._work, provider) for _ in range(self.concurrency)]
             try:
-                for worker in workers:
-                    worker.result()
+                others = [pool.submit(self._work, provider) for _ in range(self.concurrency - 1)]
+                self._work(provider)
+                for other in others:
+                    other.result()
             finally:
                 self.limit = 0  # where one failed or was interrupted, the others end with their present call
                 for client in self.clients.values():

@@ -40,8 +40,9 @@ def print_summary(out: Output, summary: dict[str, Any], clients: list[Any]) -> N
     show_usage(out, clients)
     rate = summary["calls"] / summary["seconds"] if summary["seconds"] else 0
     out.show(
-        f"{summary['conversations']:,} conversations, {summary['calls']:,} calls in {summary['seconds']:.1f} s"
-        f" ({rate:,.0f} calls/s), {summary['failed']:,} failed, {len(summary['skipped']):,} lines skipped"
+        f"{_many(summary['conversations'], 'conversation')}, {_many(summary['calls'], 'call')} in "
+        f"{summary['seconds']:.1f} s ({rate:,.0f} calls/s), {summary['failed']:,} failed, "
+        f"{_many(len(summary['skipped']), 'line')} skipped"
     )
     out.show(Text(_usage_note(summary)))
     skipped = [f"skipped {line['file']}:{line['line']}: {line['reason']}" for line in summary["skipped"]]
@@ -62,3 +63,7 @@ def _usage_note(summary: dict[str, Any]) -> str:
         return f"usage: none is recorded; {counted}"
     some = ", ".join(without[:3]) + (" …" if len(without) > 3 else "")
     return f"usage: as recorded for {known:,} of {total:,} calls; the rest (in {some}) {counted}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
