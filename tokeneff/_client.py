@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, ref
 
 from tokeneff._adrive import adrive
 from tokeneff._drive import drive
+from tokeneff._duplicates import TRACED
 from tokeneff._exchange import SKIP, active
 from tokeneff._flow import Call, Run
 from tokeneff._log import log_once
@@ -53,6 +54,7 @@ def _generate(base: type, family: Family) -> type:
         "__reduce_ex__": _reduce,
         **_copying(base),
         **_watching(base),
+        **TRACED,
         **family.namespace(base),
     }
     if any(kind.__name__ == "AsyncAPIClient" for kind in base.__mro__):
@@ -147,15 +149,15 @@ def _failed_attempt(arguments: dict[str, Any]) -> None:
 
 def _watching(base: Any) -> dict[str, Any]:
     def _process_response_data(self: Any, *, data: Any, cast_to: Any, response: Any) -> Any:
-        exchange = active.get()
-        if exchange is not None and exchange.response is response and exchange.live is None:
-            exchange.whole(data)
+        watched = body_of(response)
+        if watched is not None:
+            data = watched.event(data)
+            if data is SKIP:
+                return SKIP
         else:
-            watched = body_of(response)
-            if watched is not None:
-                data = watched.event(data)
-                if data is SKIP:
-                    return SKIP
+            exchange = active.get()
+            if exchange is not None and exchange.response is response:
+                exchange.whole(data)
         return base._process_response_data(self, data=data, cast_to=cast_to, response=response)
 
     def _calculate_retry_timeout(self: Any, *arguments: Any, **named: Any) -> Any:

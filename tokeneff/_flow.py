@@ -48,6 +48,8 @@ class Call(NamedTuple):
     """Whether the stream is asked for a usage chunk that the caller does not get to see."""
     capture: bool = False
     """Whether somebody wants the messages themselves."""
+    begun: Callable[[Any], None] | None = None
+    """Told, as the call is being sent, what will fill with the reply (its ``Exchange``)."""
 
     @property
     def body(self) -> Mapping[str, Any]:

@@ -87,6 +87,8 @@ async def asend(call: Call) -> Sent:
 
 def _enter(call: Call) -> tuple[Exchange, tuple[Any, Any]]:
     exchange = Exchange(call)
+    if call.begun is not None:
+        call.begun(exchange)
     scope = otel_context.attach(call.scope) if call.scope is not None else None
     return exchange, (active.set(exchange), scope)
 

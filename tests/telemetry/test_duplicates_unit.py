@@ -269,20 +269,28 @@ def test_a_wrapper_further_out_than_the_callers_code_is_not_around_this_call(
 
 
 def test_what_is_known_when_they_end_their_span_is_added(spans: Spans) -> None:
-    known: dict[str, Any] = {}
     with spans.current(gen_ai__operation__name="chat"):
         owner = duplicates.owner("chat")
         assert owner is not None
-        owner.before_end(lambda: known)
-        known["tokeneff.ending"] = "broken_off"
+        owner.before_end(lambda: owner.record({"tokeneff.ending": "broken_off"}))
     assert spans.done == [{"gen_ai.operation.name": "chat", "tokeneff.ending": "broken_off"}]
+
+
+def test_a_span_that_ends_after_the_call_is_told_no_more(spans: Spans) -> None:
+    told: list[int] = []
+    with spans.current(gen_ai__operation__name="chat"):
+        owner = duplicates.owner("chat")
+        assert owner is not None
+        owner.before_end(lambda: told.append(1))
+        owner.finish("broken_off")
+    assert (told, len(spans.done)) == ([], 1)
 
 
 def test_a_fault_of_ours_does_not_keep_their_span_from_ending(spans: Spans, caplog: pytest.LogCaptureFixture) -> None:
     with spans.current(gen_ai__operation__name="chat"):
         owner = duplicates.owner("chat")
         assert owner is not None
-        owner.before_end(lambda: {}["nothing"])
+        owner.before_end(lambda: {}["nothing"])  # pyright: ignore[reportArgumentType]
     assert len(spans.done) == 1
 
 

@@ -11,7 +11,8 @@ peer                                 where     who steps back, and how
 OpenTelemetry genai-openai,          above     we do: their ``InferenceData`` is in the context; counts are
 genai-anthropic                                published back through it
 OpenTelemetry openai-v2              above     we do: their inference span is the current one, we add to it
-OpenLLMetry openai                   above     we do: as openai-v2; for ``responses`` their span comes after the fact
+OpenLLMetry openai                   above     we do: as openai-v2; for ``responses`` their span comes after the
+                                               fact, and if it does not, ours does
 OpenLLMetry anthropic                above     they do: their span (never ended when a stream is broken off) is muted
 OpenInference anthropic              above     we do: their span is in reach, we add to it
 OpenInference openai, Logfire        beneath   they do: their patch of ``request`` is passed by
@@ -23,7 +24,7 @@ any other patch                      –         nobody: there is nothing to tel
 ===================================  ========  ====================================================================
 """
 
-from tokeneff._duplicates.above import Owner, owner
-from tokeneff._duplicates.beneath import aside, claim, forget_patches, relay, unpatched
+from tokeneff._duplicates.above import Owner, owner, span_of_reader
+from tokeneff._duplicates.beneath import TRACED, aside, claim, forget_patches, relay, unpatched
 
-__all__ = ["Owner", "aside", "claim", "forget_patches", "owner", "relay", "unpatched"]
+__all__ = ["TRACED", "Owner", "aside", "claim", "forget_patches", "owner", "relay", "span_of_reader", "unpatched"]

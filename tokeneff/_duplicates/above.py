@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, Literal, cast
@@ -79,19 +80,19 @@ class Owner:
         if self.traces and self.span is not None and self.span.is_recording():
             self.span.add_event(name, attributes, timestamp)
 
-    def before_end(self, attributes: Callable[[], Mapping[str, Any]]) -> None:
-        """Have what is known of the call by then added when they end their span: some do so before the stream is over.
+    def before_end(self, tell: Callable[[], None]) -> None:
+        """Have ``tell()`` called when they end their span, unless :meth:`finish` was by then.
 
-        ``attributes`` is kept until then, and must not refer to the reply.
+        Some end it before the stream is over. ``tell`` is kept on the span until then, and must not refer to the reply.
         """
         if not self.traces or self.span is None or not self.span.is_recording():
             return
         span: Any = self.span
 
         def end(end_time: int | None = None) -> None:
-            del span.end  # a weak reference would be dead already where span and stream are collected together
+            _unshadow_end(span)  # a weak reference would be dead where span and stream are collected together
             try:
-                span.set_attributes(attributes())
+                tell()
             except Exception as fault:  # noqa: BLE001 - we are in their code here
                 log_once("before_end", "a call could not be described on another tool's span", exc_info=fault)
             span.end(end_time)
@@ -99,8 +100,11 @@ class Owner:
         _shadow_end(span, end)
 
     def finish(self, ending: str) -> None:
-        """End their span if the caller dropped the stream and they did not notice: it would never be exported."""
-        if self.traces and ending == "dropped" and self.span is not None and self.span.is_recording():
+        """The call is over. Their span of a dropped stream is ended for them: it would never be exported."""
+        if not self.traces or self.span is None:
+            return
+        _unshadow_end(self.span)
+        if ending == "dropped" and self.span.is_recording():
             self.span.end()
 
 
@@ -192,6 +196,18 @@ def _wrapper_above(frame: FrameType | None, raw_stream: bool) -> Owner | None:
     return None
 
 
+def span_of_reader() -> Span | None:
+    """The span of whoever reads the stream that is being read: some make theirs when the reply has begun to come."""
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    for _ in range(_DEEPEST):
+        if frame is None:
+            return None
+        if frame.f_globals.get("__name__") in _WRAPPERS:
+            return _find(frame.f_locals, ("self._span",))
+        frame = frame.f_back
+    return None
+
+
 def _is_noop_tracer(tracer: Any) -> bool:
     return isinstance(getattr(tracer, "_tracer", tracer), NoOpTracer)
 
@@ -213,6 +229,11 @@ def _shadow_end(span: Any, end: Callable[..., None]) -> bool:
     except AttributeError:  # a span class of others, with slots
         return False
     return True
+
+
+def _unshadow_end(span: Any) -> None:
+    with suppress(AttributeError):  # by del, for it may be a proxy of the span that was shadowed
+        del span.end
 
 
 def _no_end(end_time: int | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from opentelemetry import context as otel_context
@@ -15,18 +15,21 @@ SUPPRESS_PLAIN: Final = "suppress_instrumentation"
 
 _CLAIMED: Final = "tokeneff.claimed"
 _REQUEST_PATCHES: Final = ("openinference.", "logfire.")
+TRACED: Final[Mapping[str, Any]] = {"_is_instrumented_by_logfire": True}
+"""Members of a wrapped client's class: who would patch its ``request``, above ours, finds that it need not."""
 _LOGFIRE_STATE: Final = ("request", "_original_request_method", "_is_instrumented_by_logfire")
 
 
-def claim(context: Context, method: Callable[..., Any]) -> Context:
+def claim(context: Context, method: Callable[..., Any] | None = None) -> Context:
     """The context to be active while the call is sent: in it, what is beneath us leaves the call to us.
 
     Args:
         context: The context with our span (or the owner's) as the current one.
-        method: The base ``request`` about to be called, after :func:`unpatched`.
+        method: The base ``request`` about to be called, after :func:`unpatched`; ``None`` where the owner's span
+            stands, for then patches of ``request`` do as they do without us.
     """
     changed = {**context, _CLAIMED: (otel_context.get_current(), trace.get_current_span(context))}
-    if _is_patched_below(method):
+    if method is not None and _is_patched_below(method):
         # Only a request() that a user's own subclass defines gets here. It also quiets HTTP client spans.
         changed |= {SUPPRESS: True, SUPPRESS_PLAIN: True}
     return Context(changed)

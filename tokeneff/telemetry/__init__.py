@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
-from tokeneff._duplicates import Owner, claim, owner, unpatched
+from tokeneff._duplicates import claim, owner, unpatched
 from tokeneff._flow import Call, Effect, Outcome, forward
 from tokeneff._log import log_once
 from tokeneff._version import __version__
 from tokeneff.telemetry import names
 from tokeneff.telemetry.content import Capture
+from tokeneff.telemetry.lending import Lending
 from tokeneff.telemetry.metrics import Extra, Instruments, instruments
-from tokeneff.telemetry.spans import end_attributes, error_text, span_name, start_attributes, usage_attributes
+from tokeneff.telemetry.spans import add_attempts, end_attributes, error_text, span_name, start_attributes
 from tokeneff.totals import Totals
 
 if TYPE_CHECKING:
@@ -85,74 +87,45 @@ class Telemetry:
     ) -> Generator[Effect, Any, Outcome]:
         provider = call.family.provider(call.client)
         start = start_attributes(call, provider)
-        span, other, scope = None, None, None
+        span, lending, shipped = None, None, True
         if tracer is not None:
             other = owner(call.endpoint.operation, raw_stream=call.stream and call.raw is not None)
-            method = unpatched(call.method)
-            span, scope = self._begin(tracer, method, start, other)
-            call = call.with_(scope=scope, method=method)
+            if other is not None:
+                shipped = not other.metrics
+            if other is not None and other.traces:
+                lending = Lending(other, call)
+                call = call.with_(scope=claim(otel_context.get_current()), begun=lending.begun)
+            else:
+                span, call = _begin(tracer, call, start)
         outcome = yield from forward(call)
         try:
-            if span is not None or other is not None:
-                self._end(span, other, call, outcome, provider, scope)
+            if lending is not None:
+                lending.end(outcome)
+                if tracer is not None and lending.untold(outcome):
+                    span = _late(tracer, call, start, outcome)
+            if span is not None and span.is_recording():
+                self._end(span, call, outcome, provider)
         finally:
             if meters is not None:
-                extra = Extra(self._dimensions(call), other is None or not other.metrics)
-                meters.record(call, outcome, start, scope, extra)
+                meters.record(call, outcome, start, call.scope, Extra(self._dimensions(call), shipped))
         return outcome
 
-    def _begin(
-        self, tracer: Tracer, method: Callable[..., Any], start: Mapping[str, Any], other: Owner | None
-    ) -> tuple[Span | None, otel_context.Context | None]:
-        current = otel_context.get_current()
-        if other is not None and other.traces:
-            return None, claim(current, method)
-        span = tracer.start_span(span_name(start), kind=SpanKind.CLIENT, attributes=start)
-        return span, claim(trace.set_span_in_context(span, current), method)
-
-    def _end(
-        self, span: Span | None, other: Owner | None, call: Call, outcome: Outcome, provider: str, scope: Any
-    ) -> None:
-        if span is not None and not span.is_recording():
-            return
+    def _end(self, span: Span, call: Call, outcome: Outcome, provider: str) -> None:
         found = end_attributes(call, outcome)
-        if span is None:
-            if other is not None:
-                self._lend(other, outcome, found)
-            return
         if call.capture or self._compat is not None:
-            self._content(found, call, outcome, provider, span, scope)
+            self._content(found, call, outcome, provider, span)
         span.set_attributes(found)
-        self._attempts(span.add_event, outcome)
+        add_attempts(span.add_event, outcome)
         if outcome.failure is not None:
             span.set_status(Status(StatusCode.ERROR, error_text(outcome)))
         span.end()
 
-    def _lend(self, other: Owner, outcome: Outcome, found: dict[str, Any]) -> None:
-        """Somebody else's span stands for the call: it gets what is ours to tell."""
-        lent = {key: value for key, value in found.items() if key.startswith("tokeneff.") or key == names.USER}
-        usage_attributes(lent, outcome.tokens)
-        other.record(lent)
-        self._attempts(other.event, outcome)
-        other.finish(outcome.ending)
-
-    def _attempts(self, add_event: Callable[..., None], outcome: Outcome) -> None:
-        for number, attempt in enumerate(outcome.attempts, 1):
-            about: dict[str, Any] = {names.ERROR_TYPE: attempt.error, "tokeneff.attempt.number": number}
-            if attempt.status is not None:
-                about[names.HTTP_STATUS] = attempt.status
-            if attempt.delay is not None:
-                about[names.ATTEMPT_DELAY] = attempt.delay
-            add_event(names.ATTEMPT_EVENT, about, attempt.at)
-
-    def _content(
-        self, found: dict[str, Any], call: Call, outcome: Outcome, provider: str, span: Any, scope: Any
-    ) -> None:
+    def _content(self, found: dict[str, Any], call: Call, outcome: Outcome, provider: str, span: Any) -> None:
         from tokeneff.telemetry.capture import add_content
 
         try:
             add_content(
-                found, call, outcome, provider, capture=self._capture, overlay=self._compat, span=span, scope=scope
+                found, call, outcome, provider, capture=self._capture, overlay=self._compat, span=span, scope=call.scope
             )
         except Exception as fault:  # noqa: BLE001 - the counts still go out
             log_once("content", "messages could not be captured: %s", type(fault).__name__)
@@ -160,6 +133,22 @@ class Telemetry:
     def _dimensions(self, call: Call) -> dict[str, Any]:
         tags = call.tags
         return {names.TAG + key: tags[key] for key in self._metric_tags if key in tags}
+
+
+def _begin(tracer: Tracer, call: Call, start: Mapping[str, Any]) -> tuple[Span, Call]:
+    """Our span for this call, current while it is sent past those who would make another."""
+    method = unpatched(call.method)
+    span = tracer.start_span(span_name(start), kind=SpanKind.CLIENT, attributes=start)
+    scope = claim(trace.set_span_in_context(span, otel_context.get_current()), method)
+    return span, call.with_(scope=scope, method=method)
+
+
+def _late(tracer: Tracer, call: Call, start: Mapping[str, Any], outcome: Outcome) -> Span:
+    """Our span for a call that is over, of which its owner has made none."""
+    began = time.time_ns() - int((time.perf_counter() - outcome.started) * 1e9)
+    return tracer.start_span(
+        span_name(start), context=call.scope, kind=SpanKind.CLIENT, attributes=start, start_time=began
+    )
 
 
 def _global(get: Callable[[], Any]) -> Any:

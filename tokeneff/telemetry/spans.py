@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tokeneff._flow import Call, Outcome, Tokens
@@ -112,10 +112,21 @@ def _stream(found: Attributes, outcome: Outcome) -> None:
         return
     found[names.FIRST_CHUNK] = first - outcome.started
     found[names.STREAM_CHUNKS] = outcome.chunks
-    if last is not None and last > first:
+    if last is not None and last > first and outcome.chunks > 1:
         found[names.STREAM_SECONDS] = last - first
         if outcome.tokens.output_tokens:
             found[names.SPEED] = outcome.tokens.output_tokens / (last - first)
+
+
+def add_attempts(add_event: Callable[..., None], outcome: Outcome) -> None:
+    """An event for each try that failed and was sent again."""
+    for number, attempt in enumerate(outcome.attempts, 1):
+        about: Attributes = {names.ERROR_TYPE: attempt.error, "tokeneff.attempt.number": number}
+        if attempt.status is not None:
+            about[names.HTTP_STATUS] = attempt.status
+        if attempt.delay is not None:
+            about[names.ATTEMPT_DELAY] = attempt.delay
+        add_event(names.ATTEMPT_EVENT, about, attempt.at)
 
 
 def error_text(outcome: Outcome) -> str:
