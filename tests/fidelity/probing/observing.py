@@ -17,7 +17,7 @@ from pydantic import BaseModel
 _VOLATILE = (
     (re.compile(r"127\.0\.0\.1:\d+"), "HOST"),
     (re.compile(r"'127\.0\.0\.1', port=\d+|\('127\.0\.0\.1', \d+\)"), "HOST"),
-    (re.compile(r"\b0x[0-9a-f]{6,}\b"), "0x…"),
+    (re.compile(r"\b0x[0-9a-f]{6,}\b|(?<=cancel scope )[0-9a-f]+"), "0x…"),
     (re.compile(r"stainless-python-retry-[0-9a-f-]{36}"), "KEY"),
     (re.compile(r"\d{8}T\d{6}Z"), "TIME"),
     (re.compile(r"Credential=(\w+)/\d{8}/"), r"Credential=\1/DAY/"),
@@ -117,7 +117,7 @@ def _error(error: BaseException, depth: int) -> Plain:
         "args": observe(error.args, depth),
         "attributes": {key: observe(held, depth) for key, held in sorted(vars(error).items())},
         "cause": observe(error.__cause__, depth),
-        "context": observe(error.__context__, depth),
+        "context": "the cause" if error.__context__ is error.__cause__ else observe(error.__context__, depth),
         "suppressed": error.__suppress_context__,
     }
 

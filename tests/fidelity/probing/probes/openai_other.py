@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from probing.lab import Lab, probe
+from probing.speaking import http_of
 from tokeneff.testing import Reply, Usage
 
 USAGE = Usage(input_tokens=10, output_tokens=4, audio_input=6, image_input=3)
@@ -143,12 +144,4 @@ async def undocumented(lab: Lab) -> None:
     await lab.call(lambda c: c.get(path, cast_to=object), "get")
     await lab.call(lambda c: c.get(path, cast_to=dict[str, list[int]], options={"params": {"q": "1"}}), "typed")
     await lab.call(lambda c: c.get(path, cast_to=str), "text")
-    await lab.call(lambda c: c.get(path, cast_to=http_response_of(c)), "response")
-
-
-def http_response_of(client: Any) -> type:
-    """The response class of the http library that this client sits on."""
-    from importlib import import_module
-
-    root = next(kind.__module__ for kind in type(client._client).__mro__ if kind.__module__.startswith("httpx"))
-    return import_module(root.partition(".")[0]).Response
+    await lab.call(lambda c: c.get(path, cast_to=http_of(c).Response), "response")
