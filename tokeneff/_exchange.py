@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tokeneff._flow import Attempt, Call, Ending, Failure, Outcome
@@ -57,7 +58,7 @@ class Exchange:
         self.chunks = 0
         self.first: float | None = None
         self.last: float | None = None
-        self.started = time.perf_counter()
+        self.started = perf_counter()
 
     def answered(self, response: Any, options: Any) -> None:
         """The SDK got a good response and is about to make the reply of it."""
@@ -90,18 +91,6 @@ class Exchange:
         except Exception as fault:  # noqa: BLE001 - a reply that we misread is still the caller's
             log_once(("read", type(self.reader)), "a reply could not be read for telemetry", exc_info=fault)
 
-    def event(self, data: Any) -> Any:
-        """One event of a stream, parsed by the SDK; returns what the SDK goes on with."""
-        self.chunks += 1
-        self.last = time.perf_counter()
-        if self.first is None:
-            self.first = self.last
-        try:
-            return self.reader.event(data)
-        except Exception as fault:  # noqa: BLE001 - as above
-            log_once(("event", type(self.reader)), "a stream event could not be read for telemetry", exc_info=fault)
-            return data
-
     def read_raw(self) -> None:
         """Read the usage from the bytes of a raw reply, which nobody has parsed, and which is complete in memory."""
         response = self.response
@@ -130,7 +119,7 @@ class Exchange:
 
     def outcome(self, ending: Ending, failure: Failure | None = None) -> Outcome:
         """The Outcome, now that the call is over. Never raises."""
-        ended = time.perf_counter()
+        ended = perf_counter()
         try:
             tokens, facts = self.reader.result(self.call, self.sent, ending)
         except Exception as fault:  # noqa: BLE001 - as above

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -28,7 +28,7 @@ _KEEP = 16 * 1024 * 1024
 class WatchedBody:
     """What is common to a body read blocking and one read awaiting."""
 
-    __slots__ = ("__weakref__", "_body", "_done_seen", "_encoding", "_kept", "_key", "_kind", "_size", "exchange")
+    __slots__ = ("__weakref__", "_body", "_encoding", "_kept", "_key", "_kind", "_newest", "_size", "exchange")
 
     def __init__(self, body: Any, exchange: Exchange, response: Any) -> None:
         self._body = body
@@ -37,7 +37,7 @@ class WatchedBody:
         self._kind: str = response.headers.get("content-type", "")
         self._encoding: str = response.headers.get("content-encoding", "")
         self._size = 0
-        self._done_seen = False
+        self._newest = b""
         readable = "json" in self._kind or "event-stream" in self._kind
         self._kept: list[bytes] | None = [] if exchange.call.raw is not None and readable else None
 
@@ -50,23 +50,34 @@ class WatchedBody:
         self._key = None
 
     def event(self, data: Any) -> Any:
-        """One event that the SDK parsed."""
-        self._kept = None
-        return self.exchange.event(data)
+        """One event that the SDK parsed; returns what the SDK goes on with."""
+        exchange = self.exchange
+        if self._kept is not None:
+            self._kept = None
+            exchange.chunks = 0  # of bytes so far; from here on the events are counted
+        exchange.chunks += 1
+        exchange.last = now = perf_counter()
+        if exchange.first is None:
+            exchange.first = now
+        try:
+            return exchange.reader.event(data)
+        except Exception as fault:  # noqa: BLE001 - an event that we misread is still the caller's
+            log_once(("event", type(exchange.reader)), "a stream event could not be read: %r", fault, exc_info=fault)
+            return data
 
-    def _saw(self, chunk: bytes) -> None:
+    def saw(self, chunk: bytes) -> None:
+        """Bytes that came for the caller."""
+        self._newest = chunk
         exchange = self.exchange
         if exchange.first is None:
-            exchange.first = time.perf_counter()
+            exchange.first = perf_counter()
         if self._kept is not None:
             exchange.chunks += 1
-            exchange.last = time.perf_counter()
+            exchange.last = perf_counter()
             self._size += len(chunk)
             self._kept.append(chunk)
             if self._size > _KEEP:
                 self._kept = None
-        if chunk[-16:].find(b"[DONE]") >= 0:
-            self._done_seen = True
 
     def over(self, ending: Ending, error: BaseException | None = None) -> tuple[Run, Outcome] | None:
         """The first time: what is to be told to whom."""
@@ -75,7 +86,7 @@ class WatchedBody:
             return None
         self._read_kept()
         exchange = self.exchange
-        if ending in ("broken_off", "dropped") and (self._done_seen or exchange.reader.terminal):
+        if ending in ("broken_off", "dropped") and (b"[DONE]" in self._newest[-16:] or exchange.reader.terminal):
             ending = "read"
         failure = None if error is None else exchange.call.family.failure(error)
         return run, exchange.outcome(ending, failure)
@@ -135,11 +146,15 @@ class WatchedStream(WatchedBody):
     __slots__ = ()
 
     def __iter__(self) -> Iterator[bytes]:
-        saw = self._saw
         try:
-            for chunk in self._body:
-                saw(chunk)
-                yield chunk
+            if self._kept is None:
+                for chunk in self._body:
+                    self._newest = chunk
+                    yield chunk
+            else:
+                for chunk in self._body:
+                    self.saw(chunk)
+                    yield chunk
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -213,7 +228,7 @@ class _AsyncChunks:
         except BaseException as error:
             await watched.end("cancelled" if not isinstance(error, Exception) else "failed", error)
             raise
-        watched._saw(chunk)  # pyright: ignore[reportPrivateUsage]
+        watched.saw(chunk)
         return chunk
 
     async def aclose(self) -> None:
@@ -228,6 +243,8 @@ def body_of(response: Any) -> WatchedBody | None:
     inner = getattr(stream, "_stream", None)
     if type(inner) is WatchedStream or type(inner) is WatchedAsyncStream:
         return inner
+    if inner is not None and getattr(inner, "_stream", None) is None:
+        return None
     for _ in range(4):
         if stream is None or isinstance(stream, WatchedBody):
             return stream

@@ -41,11 +41,12 @@ def tokens_of(usage: Body) -> Tokens | None:
 class MessagesReader(BaseReader):
     """Reads ``message`` objects and the events of their streams."""
 
-    __slots__ = ("_over", "_usage")
+    __slots__ = ("_final", "_over", "_usage")
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
         self._over = False
+        self._final = False
         self._usage: dict[str, Any] = {}
 
     @property
@@ -78,13 +79,18 @@ class MessagesReader(BaseReader):
         if kind == "content_block_delta":
             delta = event.get("delta")
             if type(delta) is dict:
-                self._say(cast("Body", delta))
+                fields = cast("dict[str, Any]", delta)
+                said = fields.get("text") or fields.get("partial_json") or fields.get("thinking")
+                if type(said) is str:
+                    self.pieces.append(said)
         elif kind == "message_start":
             message = part(event, "message")
             self.head(message)
             self._message(message)
         elif kind == "message_delta":
-            self._use(part(event, "usage"))
+            usage = part(event, "usage")
+            self._final = self._final or usage.get("output_tokens") is not None
+            self._use(usage)
             reason = text(part(event, "delta").get("stop_reason"))
             if reason is not None:
                 self.finish[0] = reason
@@ -112,14 +118,10 @@ class MessagesReader(BaseReader):
             self.pieces.append(json.dumps(tool, default=str))
 
     def _tokens(self, call: Call, body: Body, ending: Any) -> Tokens:
-        if self.tokens is not None and call.stream and not self._over and "broken" in _cut(ending):
+        if self.tokens is not None and call.stream and not self._final:
             # The count at the start of a stream is a first token or so; the true one comes with its end.
             self.tokens = self.tokens._replace(output_source="unknown", reasoning=None)
         return super()._tokens(call, body, ending)
-
-
-def _cut(ending: str) -> str:
-    return "broken" if ending != "read" else ending
 
 
 class CountReader(BaseReader):
