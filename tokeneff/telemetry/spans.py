@@ -38,8 +38,7 @@ def span_name(attributes: Mapping[str, Any]) -> str:
 def end_attributes(call: Call, outcome: Outcome) -> Attributes:
     """What is known when the call is over."""
     endpoint = call.endpoint
-    body = outcome.sent if outcome.sent is not None else call.body
-    found: Attributes = endpoint.request(body)
+    found: Attributes = endpoint.request(_body(call, outcome))
     if endpoint.output_type is not None and names.OUTPUT_TYPE not in found:
         found[names.OUTPUT_TYPE] = endpoint.output_type
     if endpoint.api_type is not None:
@@ -61,6 +60,14 @@ def end_attributes(call: Call, outcome: Outcome) -> Attributes:
         if failure.status is not None:
             found[names.HTTP_STATUS] = failure.status
     return found
+
+
+def _body(call: Call, outcome: Outcome) -> Mapping[str, Any]:
+    """The body as it left; of a call that got no answer, as the caller gave it."""
+    if outcome.sent is not None:
+        return outcome.sent
+    extra = call.options.extra_json
+    return {**call.body, **extra} if isinstance(extra, Mapping) else call.body
 
 
 def _reply(found: Attributes, call: Call, outcome: Outcome) -> None:

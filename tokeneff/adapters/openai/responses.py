@@ -68,6 +68,9 @@ class ResponsesReader(BaseReader):
                 self._over = True
                 self.read_whole(response)
                 self.whole_data = response if self._call.capture else None
+        elif kind == "error":
+            self._over = True
+            self.finish[0] = "error"
         return event
 
 
