@@ -196,6 +196,7 @@ def test_embeddings_have_a_context_of_their_own() -> None:
         "suppress_instrumentation",
         "suppress_language_model_instrumentation",
     ],
+    ids=["api", "plain", "models"],  # the API's own key is random
 )
 def test_who_suppresses_owns(spans: Spans, key: str) -> None:
     with put(key, True):
@@ -272,7 +273,7 @@ def test_what_is_known_when_they_end_their_span_is_added(spans: Spans) -> None:
     with spans.current(gen_ai__operation__name="chat"):
         owner = duplicates.owner("chat")
         assert owner is not None
-        owner.before_end(lambda: owner.record({"tokeneff.ending": "broken_off"}))
+        owner.before_end(lambda: owner.record({"tokeneff.ending": "broken_off"}) or True)
     assert spans.done == [{"gen_ai.operation.name": "chat", "tokeneff.ending": "broken_off"}]
 
 
@@ -281,9 +282,20 @@ def test_a_span_that_ends_after_the_call_is_told_no_more(spans: Spans) -> None:
     with spans.current(gen_ai__operation__name="chat"):
         owner = duplicates.owner("chat")
         assert owner is not None
-        owner.before_end(lambda: told.append(1))
+        owner.before_end(lambda: bool(told.append(1)))
         owner.finish("broken_off")
     assert (told, len(spans.done)) == ([], 1)
+
+
+def test_a_span_that_would_end_before_the_reply_is_read_ends_with_the_call(spans: Spans) -> None:
+    with spans.current(gen_ai__operation__name="chat"):
+        owner = duplicates.owner("chat")
+        assert owner is not None
+        owner.before_end(lambda: False)
+    assert spans.done == []
+    owner.record({"gen_ai.usage.input_tokens": 7})
+    owner.finish("read")
+    assert spans.done == [{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7}]
 
 
 def test_a_fault_of_ours_does_not_keep_their_span_from_ending(spans: Spans, caplog: pytest.LogCaptureFixture) -> None:

@@ -80,32 +80,43 @@ class Owner:
         if self.traces and self.span is not None and self.span.is_recording():
             self.span.add_event(name, attributes, timestamp)
 
-    def before_end(self, tell: Callable[[], None]) -> None:
+    def before_end(self, tell: Callable[[], bool]) -> None:
         """Have ``tell()`` called when they end their span, unless :meth:`finish` was by then.
 
-        Some end it before the stream is over. ``tell`` is kept on the span until then, and must not refer to the reply.
+        Some end it before the stream is over, or even begun. Where ``tell`` says that it knows nothing yet, the span
+        stays open until ``finish``. It is kept on the span until then, and must not refer to the reply.
         """
-        if not self.traces or self.span is None or not self.span.is_recording():
-            return
-        span: Any = self.span
-
-        def end(end_time: int | None = None) -> None:
-            _unshadow_end(span)  # a weak reference would be dead where span and stream are collected together
-            try:
-                tell()
-            except Exception as fault:  # noqa: BLE001 - we are in their code here
-                log_once("before_end", "a call could not be described on another tool's span", exc_info=fault)
-            span.end(end_time)
-
-        _shadow_end(span, end)
+        if self.traces and self.span is not None and self.span.is_recording():
+            _shadow_end(self.span, _End(self.span, tell))
 
     def finish(self, ending: str) -> None:
         """The call is over. Their span of a dropped stream is ended for them: it would never be exported."""
-        if not self.traces or self.span is None:
+        span: Any = self.span
+        if not self.traces or span is None:
             return
-        _unshadow_end(self.span)
-        if ending == "dropped" and self.span.is_recording():
-            self.span.end()
+        end = span.end
+        _unshadow_end(span)
+        if span.is_recording() and (ending == "dropped" or (type(end) is _End and end.held)):
+            span.end()
+
+
+class _End:
+    """In the place of a span's ``end``."""
+
+    def __init__(self, span: Any, tell: Callable[[], bool]) -> None:
+        self._span = span  # a weak reference would be dead where span and stream are collected together
+        self._tell = tell
+        self.held = False
+
+    def __call__(self, end_time: int | None = None) -> None:
+        try:
+            self.held = not self._tell()
+        except Exception as fault:  # noqa: BLE001 - we are in their code here
+            self.held = False
+            log_once("before_end", "a call could not be described on another tool's span", exc_info=fault)
+        if not self.held:
+            _unshadow_end(self._span)
+            self._span.end(end_time)
 
 
 def owner(operation: str, *, raw_stream: bool = False) -> Owner | None:

@@ -60,7 +60,15 @@ class Lending:
         return outcome.ending != "read" or outcome.facts.finish_reasons not in _COMPLETE
 
     def _follow(self, exchange: Exchange) -> None:
-        self._owner.before_end(lambda: self._tell(exchange.outcome(_ending_now(exchange))))
+        self._owner.before_end(lambda: self._early(exchange))
+
+    def _early(self, exchange: Exchange) -> bool:
+        """They are about to end their span. Not yet, if the caller has still to read what they gave back unread."""
+        ending = _ending_now(exchange)
+        if ending == "broken_off" and not exchange.reader.seen and exchange.status is not None:
+            return sys.exc_info()[1] is not None
+        self._tell(exchange.outcome(ending))
+        return True
 
     def _tell(self, outcome: Outcome) -> None:
         owner = self._owner
