@@ -2,7 +2,7 @@
 
     python benchmarks/estimate.py [FOLDER]
 
-FOLDER holds trace files as ``tokeneff replay`` reads them, with usage (default: ../shared/data/traces beside the checkout).
+FOLDER holds trace files with usage, as ``tokeneff replay`` reads them (default: ../shared/data/traces by the checkout).
 Input is judged by what each call added to the one before it in its conversation, for a recording may leave out the
 system prompt and the tools that every call sent.
 """
