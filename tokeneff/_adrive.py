@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from tokeneff._drive import Sent, deliver, too_late
-from tokeneff._flow import Call, Do, Effect, Forward, Run, Wait
+from tokeneff._drive import Sent, deliver
+from tokeneff._flow import Call, Do, Effect, Forward, Run, Wait, too_late
 from tokeneff._log import log_once
 
 
@@ -21,6 +21,7 @@ async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
             continue
         sent = await send(effect.call)
         if sent.arm is not None:
+            run.begun = True
             sent.arm(run)
             break
         effect = run.resume(sent.outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tokeneff._flow import Call, Do, Effect, Forward, Outcome, Run, Wait
+from tokeneff._flow import Call, Do, Effect, Forward, Outcome, Run, Wait, too_late
 from tokeneff._log import log_once
 
 
@@ -38,6 +38,7 @@ def drive(run: Run, send: Callable[[Call], Sent]) -> Any:
             continue
         sent = send(effect.call)
         if sent.arm is not None:
+            run.begun = True
             sent.arm(run)
             break
         effect = run.resume(sent.outcome)
@@ -83,10 +84,3 @@ def settle(run: Run, outcome: Outcome) -> None:
             effect = perform(run, effect)
     except Exception as fault:  # noqa: BLE001 - see above
         log_once("settle", "a finished call could not be settled", exc_info=fault)
-
-
-def too_late() -> RuntimeError:
-    """A policy cannot send again what the caller has already begun to read."""
-    return RuntimeError(
-        "the reply is already the caller's: a call cannot be forwarded again after its stream has begun"
-    )

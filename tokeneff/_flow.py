@@ -196,13 +196,15 @@ class Run:
     wire's: forwards between policies are dealt with here), or ``None`` when every policy has returned.
     """
 
-    __slots__ = ("_depth_call", "_last", "_policies", "_stack", "outcome", "refusal")
+    __slots__ = ("_depth_call", "_last", "_policies", "_stack", "begun", "outcome", "refusal")
 
     def __init__(self, policies: Sequence[Policy], call: Call) -> None:
         self._policies = policies
         self._stack: list[Generator[Effect, Any, Outcome]] = []
         self._depth_call = [call]
         self._last: list[Outcome | None] = []
+        self.begun = False
+        """Whether the reply is the caller's to read: from then on nothing can be sent again."""
         self.outcome: Outcome | None = None
         self.refusal: TokeneffError | None = None
 
@@ -252,9 +254,11 @@ class Run:
                 value, error = self._last[-1] or self._refused(fault), None
                 self._pop()
                 continue
-            if type(effect) is Forward:
+            if type(effect) is not Forward:
+                return effect
+            if not self.begun:
                 return self._enter(effect.call)
-            return effect
+            value, error = None, too_late()
         self.outcome = value
         return None
 
@@ -272,3 +276,10 @@ class Run:
     def _refused(self, error: Exception) -> Outcome:
         name = f"{type(error).__module__}.{type(error).__qualname__}"
         return Outcome("refused", 0.0, 0.0, failure=Failure(name, str(error)))
+
+
+def too_late() -> RuntimeError:
+    """A policy cannot send again what the caller has already begun to read."""
+    return RuntimeError(
+        "the reply is already the caller's: a call cannot be forwarded again after its stream has begun"
+    )
