@@ -107,6 +107,7 @@ def test_a_mask_that_raises_tells_nothing(caplog: pytest.LogCaptureFixture) -> N
 def test_to_json() -> None:
     assert to_json([{"a": "é", "b": None, "c": (1, 2.5)}]) == '[{"a":"é","b":null,"c":[1,2.5]}]'
     assert to_json({"a": float("nan"), (1,): 2, "b": object()}) == '{"a":"NaN","tuple":2,"b":"object"}'
+    assert to_json([float("nan"), float("-inf")]) == '["NaN","-Infinity"]'
     assert to_json("\ud83d\ude00 \ud800") == '"😀 \ufffd"'
     assert json.loads(to_json({"b": b"hi", "s": {1}})) == {"b": "aGk=", "s": [1]}
 

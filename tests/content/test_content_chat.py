@@ -254,6 +254,22 @@ def test_legacy_function_call_streamed() -> None:
     }
 
 
+def test_choices_in_order_and_no_arguments() -> None:
+    calls = [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}]
+    choices = [
+        {"index": 1, "message": {"role": "assistant", "content": "b"}, "finish_reason": "stop"},
+        {"index": 0, "message": {"role": "assistant", "tool_calls": calls}, "finish_reason": None},
+    ]
+    assert CHAT.reply({"choices": choices}) == (
+        {
+            "role": "assistant",
+            "parts": [{"type": "tool_call", "id": "c1", "name": "f", "arguments": ""}],
+            "finish_reason": "tool_call",
+        },
+        {"role": "assistant", "parts": [said("b")], "finish_reason": "stop"},
+    )
+
+
 def test_prompts() -> None:
     assert COMPLETION.request({"prompt": "a"}) == {"gen_ai.input.messages": [user(said("a"))]}
     assert COMPLETION.request({"prompt": ["a", "b"]}) == {"gen_ai.input.messages": [user(said("a")), user(said("b"))]}

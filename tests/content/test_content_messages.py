@@ -238,3 +238,14 @@ def test_not_a_reply() -> None:
     assert MESSAGES.reply({}) == ()
     assert MESSAGES.reply({"type": "error", "error": {"message": "x"}}) == ()
     assert MESSAGES.request({}) == {}
+
+
+def test_a_block_that_starts_with_words_and_a_late_usage() -> None:
+    events = [
+        {"type": "message_start", "message": {"role": "assistant", "content": []}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "a"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "b"}},
+        {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}},
+        {"type": "message_delta", "delta": {"stop_reason": None}, "usage": {"output_tokens": 2}},
+    ]
+    assert MESSAGES.stream(events) == ({"role": "assistant", "parts": [said("ab")], "finish_reason": "length"},)

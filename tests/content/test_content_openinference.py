@@ -265,6 +265,7 @@ def test_a_span_with_little_room() -> None:
     found = overlay(call({"model": "m"}), outcome(Tokens(1, 1)), content, "openai", room=60)
     assert 50 < len(found) <= 60
     assert whole.items() - found.items()
+    assert overlay(call({"model": "m"}), outcome(Tokens(1, 1)), content, "openai", room=9999) == whole
     numbers = sorted({int(key.split(".")[2]) for key in found if key.startswith("llm.input_messages")})
     assert numbers == list(range(len(numbers)))
     assert found["llm.input_messages.0.message.content"] == "Be brief."

@@ -306,3 +306,21 @@ def test_pieces_of_every_kind() -> None:
             said("no"),
         ],
     }
+
+
+def test_a_finished_item_stands_for_its_pieces() -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a":1}'}
+    events = [
+        {"type": "response.output_item.added", "output_index": 0, "item": {**call, "arguments": ""}},
+        {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": '{"a"'},
+        {"type": "response.output_item.done", "output_index": 0, "item": call},
+    ]
+    part = {"type": "tool_call", "id": "c1", "name": "f", "arguments": {"a": 1}}
+    assert RESPONSES.stream(events) == ({"role": "assistant", "parts": [part], "finish_reason": "error"},)
+    assert RESPONSES.stream(events[:-1])[0]["parts"] == [{**part, "arguments": '{"a"'}]
+
+
+def test_reasoning_without_words() -> None:
+    item = {"type": "reasoning", "summary": [{"type": "summary_text", "text": ""}], "encrypted_content": "x"}
+    assert RESPONSES.reply({"status": "completed", "output": [item, MESSAGE]})[0]["parts"] == [said("x")]
+    assert RESPONSES.request({"input": [item]}) == {}

@@ -18,7 +18,7 @@ import openai
 import pytest
 from anthropic.types import Message
 from content_wire import DIALECTS, check_request, whole
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
 from openai.types.responses import Response
 
 from tokeneff._plain import plain
@@ -51,6 +51,12 @@ def test_replies_handed_back_as_models(provider: FakeProvider) -> None:
     told = MESSAGES.reply(whole(provider, "messages", REPLY))[0]
     for said in ({"role": "assistant", "content": message.content}, message):
         assert inputs(MESSAGES, {"messages": [said]}) == [{"role": "assistant", "parts": told["parts"]}]
+
+
+def test_fields_of_a_model_that_were_never_set() -> None:
+    message = ChatCompletionMessage(role="assistant", content="x")
+    assert plain(message) == {"role": "assistant", "content": "x"}
+    assert plain({"deep": [message]}) == {"deep": [{"role": "assistant", "content": "x"}]}
 
 
 @pytest.mark.parametrize("missing", NOT_GIVEN, ids=lambda value: f"{type(value).__module__}.{type(value).__name__}")
