@@ -369,7 +369,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait for another thread, or for what the event loop does of itself with generators that nobody closed."""
     deadline = time.monotonic() + 10
     while not condition() and time.monotonic() < deadline:
-        await asyncio.sleep(0.002)  # noqa: ASYNC110 - there is nobody to set an event
+        await asyncio.sleep(0.002)
         gc.collect()
 
 
