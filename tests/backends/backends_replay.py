@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 import tokeneff
 from tokeneff.cli._clients import loopback_client, split_body
 from tokeneff.cli._replaying import reply_to
-from tokeneff.testing import FakeProvider, Usage
+from tokeneff.testing import FakeProvider, Reply, Usage
 from tokeneff.traces import Conversation, RecordedCall, read, tools_beside
 
 OWN = Path(__file__).parent / "trace.jsonl"
@@ -37,8 +38,6 @@ class Sent:
     model: str
     streamed: bool
     usage: Usage
-    messages: int
-    """How many messages the request had."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -96,10 +95,42 @@ def replay(path: Path, run: str, wrap: Callable[[Any], Any]) -> tuple[list[Sent]
                     streamed = len(sent) % 2 == 1
                     _make(clients[dialect], call, streamed)
                     about = (session, tags.get("user"), tags.get("feature"), call.model, streamed, usage)
-                    sent.append(Sent(*about, len(call.request["messages"])))
+                    sent.append(Sent(*about))
+        if path == OWN:
+            sent.append(_respond(provider, run, clients["openai"]))
         for client in clients.values():
             client.close()
     return sent, list(clients.values())
+
+
+def send(path: Path, run: str, compat: Any, url: str, **more: Any) -> tuple[list[Sent], list[tokeneff.Usage]]:
+    """Replay with the spans sent to a backend.
+
+    Args:
+        path, run: as for `replay`.
+        compat: as for `tokeneff.wrap`.
+        url: the backend's.
+        more: arguments of `configure_otel`.
+
+    Returns:
+        The calls, and the totals of each wrapped client.
+    """
+    with tokeneff.configure_otel(url, metrics=False, set_global=False, timeout=60, **more) as otel:
+        about = {"tracer_provider": otel.tracer_provider, "capture_content": True, "compat": compat}
+        sent, clients = replay(path, run, lambda client: tokeneff.wrap(client, **about))
+        assert otel.flush(60)
+        assert (otel.sent_spans, otel.lost_spans) == (len(sent), 0)
+    return sent, [tokeneff.usage(client) for client in clients]
+
+
+def _respond(provider: FakeProvider, run: str, client: Any) -> Sent:
+    """One call that no trace holds: a streamed one of the responses API."""
+    usage = Usage(input_tokens=300, output_tokens=120, cache_read=128, reasoning=64)
+    provider.queue(Reply(text="Top step first.", reasoning="Dirt falls down.", usage=usage))
+    with tokeneff.tag(session=f"{run}/stairs-4", user="bob", feature="plans"):
+        request = {"instructions": "Plan in one line.", "input": "How do I sweep stairs?"}
+        deque(client.responses.create(model="gpt-5-mini", stream=True, **request), maxlen=0)
+    return Sent(f"{run}/stairs-4", "bob", "plans", "gpt-5-mini", True, usage)
 
 
 def _make(client: Any, call: RecordedCall, streamed: bool) -> None:
@@ -111,8 +142,7 @@ def _make(client: Any, call: RecordedCall, streamed: bool) -> None:
             body["stream_options"] = {"include_usage": True}
     reply = create(**split_body(create, body))
     if streamed:
-        for _ in reply:
-            pass
+        deque(reply, maxlen=0)
 
 
 def summed(sent: Iterable[Sent]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from backends_replay import OWN, RECORDED_FILES, Sent, recorded, replay, summed, until
+from backends_replay import OWN, RECORDED_FILES, Sent, recorded, send, summed, until
 
 import tokeneff
 
@@ -41,18 +41,7 @@ def show(url: str, compat: Any, path: Path) -> Shown:
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
         made = http.post("/api/2.0/mlflow/experiments/create", json={"name": name}).raise_for_status()
         experiment = made.json()["experiment_id"]
-        with tokeneff.configure_otel(
-            url, metrics=False, set_global=False, timeout=60, headers={"x-mlflow-experiment-id": experiment}
-        ) as otel:
-            sent, clients = replay(
-                path,
-                name,
-                lambda client: tokeneff.wrap(
-                    client, tracer_provider=otel.tracer_provider, capture_content=True, compat=compat
-                ),
-            )
-            assert otel.flush(60)
-            assert (otel.sent_spans, otel.lost_spans) == (len(sent), 0)
+        sent, usages = send(path, name, compat, url, headers={"x-mlflow-experiment-id": experiment})
         place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
 
         def ask() -> list[dict[str, Any]]:
@@ -75,7 +64,7 @@ def show(url: str, compat: Any, path: Path) -> Shown:
         for trace in ordered
     ]
     traces = [trace["trace_info"] for trace in ordered]
-    return Shown(compat, sent, [tokeneff.usage(client) for client in clients], traces, spans)
+    return Shown(compat, sent, usages, traces, spans)
 
 
 def plain(value: dict[str, Any]) -> Any:
@@ -111,8 +100,8 @@ def test_counts_of_each_call(shown: Shown) -> None:
 def test_sums_are_those_of_usage(shown: Shown) -> None:
     usages = [json.loads(trace["trace_metadata"]["mlflow.trace.tokenUsage"]) for trace in shown.traces]
     sums = {ours: sum(usage.get(theirs, 0) for usage in usages) for theirs, ours in USAGE.items()}
-    assert sums == {"input_tokens": 10_983, "output_tokens": 1_027, "cache_read": 7_965, "cache_write": 2_281}
-    assert {**sums, "reasoning": 768} == summed(shown.sent)
+    assert sums == {"input_tokens": 11_283, "output_tokens": 1_147, "cache_read": 8_093, "cache_write": 2_281}
+    assert {**sums, "reasoning": 832} == summed(shown.sent)
     for name, count in summed(shown.sent).items():
         assert count == sum(getattr(usage.total, name) for usage in shown.usages)
 
@@ -135,6 +124,10 @@ def said(role: str, *parts: dict[str, Any], finish: str | None = None) -> dict[s
 
 def text(content: str) -> dict[str, Any]:
     return {"type": "text", "content": content}
+
+
+def thought(content: str) -> dict[str, Any]:
+    return {"type": "reasoning", "content": content}
 
 
 def call(id_: str, name: str, **arguments: Any) -> dict[str, Any]:
@@ -160,7 +153,7 @@ TRIP = [
     said("user", text("Oslo or Rome this weekend?")),
     said(
         "assistant",
-        {"type": "reasoning", "content": "Ask for the weather of both."},
+        thought("Ask for the weather of both."),
         text("Let me see."),
         call("toolu_1", "weather", place="Oslo"),
         call("toolu_2", "weather", place="Rome"),
@@ -180,19 +173,20 @@ def test_messages(shown: Shown) -> None:
         inputs = [span["gen_ai.input.messages"] for span in shown.spans]
         outputs = [span["gen_ai.output.messages"] for span in shown.spans]
     assert inputs[:4] == [SUPPORT[:length] for length in (2, 5, 7, 9)]
-    assert inputs[6:] == [TRIP[:length] for length in (1, 3, 5)]
+    assert inputs[6:9] == [TRIP[:length] for length in (1, 3, 5)]
+    assert inputs[9] == [said("user", text("How do I sweep stairs?"))]
+    assert shown.spans[9]["gen_ai.system_instructions"] == [text("Plan in one line.")]
     assert [output[0] for output in outputs] == [
         {**SUPPORT[2], "finish_reason": "tool_call"},
         {**SUPPORT[5], "finish_reason": "stop"},
         {**SUPPORT[7], "finish_reason": "tool_call"},
         said("assistant", text("Done: 19.99 € are on their way."), finish="stop"),
-        said(
-            "assistant", {"type": "reasoning", "content": "20 multiples of 5 and 4 of 25."}, text("24"), finish="stop"
-        ),
-        said("assistant", {"type": "reasoning", "content": "200 + 40 + 8 + 1."}, text("249"), finish="stop"),
+        said("assistant", thought("20 multiples of 5 and 4 of 25."), text("24"), finish="stop"),
+        said("assistant", thought("200 + 40 + 8 + 1."), text("249"), finish="stop"),
         {**TRIP[1], "finish_reason": "tool_call"},
         {**TRIP[3], "finish_reason": "stop"},
         said("assistant", text("A light jacket."), finish="stop"),
+        said("assistant", thought("Dirt falls down."), text("Top step first."), finish="stop"),
     ]
 
 

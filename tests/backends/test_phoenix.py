@@ -1,89 +1,17 @@
-"""Phoenix: what it tells, through its own API, of a replay sent to it by OTLP."""
+"""Phoenix: what it tells of a replay equals what was sent."""
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from backends_replay import OWN, RECORDED_FILES, Sent, grouped, recorded, replay, summed, until
-
-import tokeneff
+from backends_phoenix import Shown, compact, messages, show
+from backends_replay import OWN, RECORDED_FILES, Sent, grouped, recorded, summed
 
 pytestmark = pytest.mark.backends
 
-_SPAN = """
-    startTime name userId metadata tokenCountPrompt tokenCountCompletion tokenCountTotal
-    tokenPromptDetails { cacheRead cacheWrite }
-    input { value } output { value }
-    costDetailSummaryEntries { tokenType value { tokens } }
-"""
-_QUERY = f"""
-query ($project: ID!) {{ node(id: $project) {{ ... on Project {{
-    traceCount tokenCountPrompt tokenCountCompletion tokenCountTotal
-    sessions(first: 100) {{ edges {{ node {{
-        sessionId userId numTraces tokenUsage {{ prompt completion total }}
-    }} }} }}
-    spans(first: 100) {{ edges {{ node {{ {_SPAN} }} }} }}
-}} }} }}
-"""
 # What it does not read from the GenAI conventions' newest names; compat="openinference" tells it.
 LOST = {None: {"cache_write", "reasoning"}, "openinference": set[str]()}
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What was sent, and what Phoenix shows of it; calls and spans in the order they were made."""
-
-    compat: str | None
-    sent: list[Sent]
-    usages: list[tokeneff.Usage]
-    project: dict[str, Any]
-    spans: list[dict[str, Any]]
-    attributes: list[dict[str, Any]]
-
-
-def show(url: str, compat: Any, path: Path) -> Shown:
-    name = f"replay-{uuid.uuid4().hex}"
-    with tokeneff.configure_otel(
-        url, metrics=False, set_global=False, timeout=60, resource={"openinference.project.name": name}
-    ) as otel:
-        sent, clients = replay(
-            path,
-            # A session belongs to the first project that it is seen in.
-            name,
-            lambda client: tokeneff.wrap(
-                client, tracer_provider=otel.tracer_provider, capture_content=True, compat=compat
-            ),
-        )
-        assert otel.flush(60)
-        assert (otel.sent_spans, otel.lost_spans) == (len(sent), 0)
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
-
-        def ask() -> dict[str, Any] | None:
-            found = http.get(f"/v1/projects/{name}")
-            if found.status_code == 404:
-                return None
-            variables = {"project": found.json()["data"]["id"]}
-            answer = http.post("/graphql", json={"query": _QUERY, "variables": variables}).json()
-            assert "errors" not in answer, answer
-            return answer["data"]["node"]
-
-        project = until(ask, lambda project: project is not None and complete(project, len(sent), path == OWN))
-        assert project is not None, "Phoenix has no such project"
-        raw = http.get(f"/v1/projects/{name}/spans", params={"limit": 100}).json()["data"]
-    spans = sorted((edge["node"] for edge in project.pop("spans")["edges"]), key=lambda span: span["startTime"])
-    attributes = [span["attributes"] for span in sorted(raw, key=lambda span: span["start_time"])]
-    return Shown(compat, sent, [tokeneff.usage(client) for client in clients], project, spans, attributes)
-
-
-def complete(project: dict[str, Any], calls: int, priced: bool) -> bool:
-    """Whether all is there; spans are priced some time after they are stored."""
-    spans = [edge["node"] for edge in project["spans"]["edges"]]
-    return len(spans) >= calls and (not priced or all(span["costDetailSummaryEntries"] for span in spans))
 
 
 @pytest.fixture(scope="module", params=[None, "openinference"], ids=["default", "openinference"])
@@ -92,7 +20,7 @@ def shown(request: pytest.FixtureRequest, phoenix_url: str) -> Shown:
 
 
 def counts(span: dict[str, Any], attributes: dict[str, Any]) -> dict[str, int]:
-    """The counts of a span under our names; each part as the span's page, and where it is priced as its costs, say."""
+    """The counts of a span that are not zero, under our names."""
     assert span["tokenCountTotal"] == span["tokenCountPrompt"] + span["tokenCountCompletion"]
     details = span["tokenPromptDetails"]
     told = {
@@ -123,9 +51,9 @@ def test_counts_of_each_call(shown: Shown) -> None:
 def test_totals_of_the_project_are_those_of_usage(shown: Shown) -> None:
     sums = summed(shown.sent)
     assert shown.project["traceCount"] == len(shown.sent)
-    assert shown.project["tokenCountPrompt"] == sums["input_tokens"] == 10_983
-    assert shown.project["tokenCountCompletion"] == sums["output_tokens"] == 1_027
-    assert shown.project["tokenCountTotal"] == 12_010
+    assert shown.project["tokenCountPrompt"] == sums["input_tokens"] == 11_283
+    assert shown.project["tokenCountCompletion"] == sums["output_tokens"] == 1_147
+    assert shown.project["tokenCountTotal"] == 12_430
     assert sums["input_tokens"] == sum(usage.total.input_tokens for usage in shown.usages)
     assert sums["output_tokens"] == sum(usage.total.output_tokens for usage in shown.usages)
 
@@ -164,28 +92,12 @@ def test_tags(shown: Shown) -> None:
         assert [span["metadata"] for span in shown.spans] == [f'{{"feature": "{feature}"}}' for feature in features]
 
 
-def messages(attributes: dict[str, Any], side: str) -> list[dict[str, Any]]:
-    """The messages of one side, each as its attributes are named within it."""
-    found: dict[int, dict[str, Any]] = {}
-    for key, value in attributes.items():
-        if key.startswith(f"llm.{side}_messages."):
-            number, _, rest = key.removeprefix(f"llm.{side}_messages.").partition(".message.")
-            if rest != "finish_reason":
-                found.setdefault(int(number), {})[rest] = value
-    return [found[number] for number in sorted(found)]
-
-
 def calls(*named: tuple[str, str, str]) -> dict[str, str]:
     return {
         f"tool_calls.{number}.tool_call.{field}": value
         for number, (id_, name, arguments) in enumerate(named)
         for field, value in (("id", id_), ("function.name", name), ("function.arguments", arguments))
     }
-
-
-def compact(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without the blanks that Phoenix writes into JSON."""
-    return [{key: text.replace('": ', '":').replace(', "', ',"') for key, text in each.items()} for each in found]
 
 
 SUPPORT = [
@@ -242,6 +154,22 @@ def test_messages_of_anthropic(shown: Shown) -> None:
         assert compact(messages(attributes, "output")) == [TRIP[length]]
 
 
+def test_messages_of_responses(shown: Shown) -> None:
+    assert messages(shown.attributes[9], "input") == [
+        {"role": "system", "content": "Plan in one line."},
+        {"role": "user", "content": "How do I sweep stairs?"},
+    ]
+    assert messages(shown.attributes[9], "output") == [
+        {
+            "role": "assistant",
+            "contents.0.message_content.type": "reasoning",
+            "contents.0.message_content.text": "Dirt falls down.",
+            "contents.1.message_content.type": "text",
+            "contents.1.message_content.text": "Top step first.",
+        }
+    ]
+
+
 def test_list_of_spans_reads_as_what_was_said(shown: Shown) -> None:
     if shown.compat is None:
         assert [span["input"] for span in shown.spans] == [None] * len(shown.spans)
@@ -256,6 +184,7 @@ def test_list_of_spans_reads_as_what_was_said(shown: Shown) -> None:
         ("Oslo or Rome this weekend?", "Let me see."),
         (said[7][0], "Rome: sun and 18 °C."),
         ("What shall I pack?", "A light jacket."),
+        ("How do I sweep stairs?", "Top step first."),
     ]
     assert said[0][0] == "Where are my orders A17 and B20? – Ada"
 

@@ -111,10 +111,11 @@ def test_a_tag_is_a_dimension(scraped: Scraped) -> None:
     query = 'sum by (tokeneff_tag_feature) (gen_ai_client_token_usage_sum{RUN,gen_ai_token_type="input"})'
     told = scraped.ask(query, "tokeneff_tag_feature")
     assert told == by(scraped.sent, lambda sent: sent.feature or "", "input_tokens")
-    assert {feature: told[(feature,)] for feature in ("support", "puzzles", "travel")} == {
+    assert {feature: told[(feature,)] for feature in ("support", "puzzles", "travel", "plans")} == {
         "support": 4_234,
         "puzzles": 58,
         "travel": 6_691,
+        "plans": 300,
     }
 
 
