@@ -208,6 +208,18 @@ def test_masked_content_of_any_form() -> None:
     assert not any(key.startswith(("llm.input_messages", "llm.tools")) for key in found)
 
 
+def test_a_message_of_results_only() -> None:
+    part = {"type": "tool_call_response", "id": "c1", "response": "rainy"}
+    found = overlay(call({}), outcome(), {"gen_ai.input.messages": [{"role": "tool", "parts": [part]}]}, "openai")
+    assert {key: value for key, value in found.items() if "input" in key} == {
+        "input.value": "rainy",
+        "input.mime_type": "text/plain",
+        "llm.input_messages.0.message.role": "tool",
+        "llm.input_messages.0.message.tool_call_id": "c1",
+        "llm.input_messages.0.message.content": "rainy",
+    }
+
+
 def test_tool_calls_as_output_value() -> None:
     part = {"type": "tool_call", "id": "c1", "name": "get", "arguments": {}}
     content = {"gen_ai.output.messages": [{"role": "assistant", "parts": [part], "finish_reason": "tool_call"}]}
