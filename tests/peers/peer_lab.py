@@ -122,6 +122,20 @@ class Lab:
         self.provider.close()
 
 
+def use_logfire(lab: Lab) -> Any:
+    """Have Logfire make the global providers, with what it gathers given to ``lab``."""
+    import logfire
+
+    logfire.configure(
+        send_to_logfire=False,
+        console=False,
+        inspect_arguments=False,
+        additional_span_processors=[lab.processor()],
+        metrics=logfire.MetricsOptions(additional_readers=[lab.reader]),
+    )
+    return logfire
+
+
 def wrapped(clients: Clients, **arguments: Any) -> Clients:
     return Clients(*(tokeneff.wrap(client, **arguments) for client in clients))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,14 @@ class Shape:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def recorded(self) -> int:
+        """How many counts go into metrics: those of the provider."""
+        if self.tokens is not None:
+            return sum(count is not None for count in self.tokens)
+        # The first event of a message has its input, which nobody needs to estimate.
+        return int(self.name.startswith("messages") and self.ending != "failed")
 
 
 def drain(stream: Any) -> None:
@@ -98,8 +107,18 @@ async def arefused(asked: Any, error: type[Exception]) -> None:
         await asked
 
 
-def _read_bytes(response: Any) -> None:
+def lines(response: Any) -> None:
+    """Read what comes as text, as of no SDK."""
     drain(response.iter_lines())
+
+
+async def cancelled(asked: Any) -> None:
+    """Cancel a call while its answer is waited for."""
+    task = asyncio.ensure_future(asked)
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 CHAT = [
@@ -110,6 +129,10 @@ CHAT = [
     Shape(
         "chat streaming response",
         lambda c: within(c.openai.chat.completions.with_streaming_response.create(**ASKED), lambda r: r.parse()),
+    ),
+    Shape(
+        "chat streaming response as text",
+        lambda c: within(c.openai.chat.completions.with_streaming_response.create(**ASKED), lines),
     ),
     Shape(
         "chat bad request",
@@ -225,6 +248,10 @@ MESSAGES = [
         "broken_off",
     ),
     Shape("messages stream dropped", lambda c: drop(c.anthropic.messages.create(**TALK, **SILENT)), None, "dropped"),
+    Shape(
+        "messages stream as text",
+        lambda c: within(c.anthropic.messages.with_streaming_response.create(**TALK, **SILENT), lines),
+    ),
     Shape("messages.stream helper", lambda c: within(c.anthropic.messages.stream(**TALK))),
     Shape("messages.stream helper async", lambda c: awithin(c.anthropic_async.messages.stream(**TALK))),
     Shape(

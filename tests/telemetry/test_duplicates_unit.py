@@ -183,6 +183,15 @@ def test_counts_are_not_put_on_a_span_between_the_owner_and_us(spans: Spans) -> 
     assert (data.usage_input_tokens, spans.done) == (7, [{}])
 
 
+def test_estimates_are_published_beside_the_counts(spans: Spans) -> None:
+    data = InferenceData()
+    with put(INFERENCE, data):
+        owner = duplicates.owner("chat")
+    assert owner is not None
+    owner.record({"gen_ai.usage.input_tokens": 7}, ["gen_ai.usage.input_tokens"])
+    assert data == InferenceData(None, None, None, {"gen_ai.usage.input_tokens": 7})
+
+
 def test_embeddings_have_a_context_of_their_own() -> None:
     with put(EMBEDDING, InferenceData()):
         assert duplicates.owner("chat") is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -21,6 +21,8 @@ from tokeneff._log import log_once
 SCOPE: Final = "tokeneff"
 
 _SUPPRESS_MODELS: Final = "suppress_language_model_instrumentation"
+
+_OPENLLMETRY: Final = "opentelemetry.instrumentation.openai.v"
 
 _EMBEDDING_DATA: Final = "opentelemetry.genai.client.embedding.context"
 _FETCH_DATA: Final = "opentelemetry.genai.client.fetch_response.context"
@@ -66,14 +68,17 @@ class Owner:
     metrics: bool = False
     """Whether they record ``gen_ai.client.operation.duration`` and ``gen_ai.client.token.usage`` themselves."""
 
-    def record(self, attributes: Mapping[str, Any]) -> None:
-        """Add attributes to their span, and counts to what they publish, while it is open."""
+    def record(self, attributes: Mapping[str, Any], estimates: Collection[str] = ()) -> None:
+        """Add attributes to their span, and counts to what they publish, while it is open.
+
+        Those named in ``estimates`` are kept out of the metrics that they make of what is published.
+        """
         if not self.traces:
             return
         if self.span is not None and self.span.is_recording():
             self.span.set_attributes(attributes)
         if self.data is not None:
-            _publish(self.data, attributes)
+            _publish(self.data, attributes, estimates)
 
     def event(self, name: str, attributes: Mapping[str, Any], timestamp: int | None = None) -> None:
         """Add an event to their span; ``timestamp`` in nanoseconds since the epoch."""
@@ -146,7 +151,10 @@ def owner(operation: str, *, raw_stream: bool = False) -> Owner | None:
     if live is None or not _is_first(live):
         return None
     scope = _scope(live)
-    return Owner(scope or "unknown", live, metrics=scope.startswith("opentelemetry.instrumentation."))
+    metrics = scope.startswith("opentelemetry.instrumentation.")
+    if scope.startswith(_OPENLLMETRY) and (raw_stream or operation == "text_completion"):
+        metrics = False  # the two that they trace, and record nothing of
+    return Owner(scope or "unknown", live, metrics=metrics)
 
 
 def _scope(span: Any) -> str:
@@ -258,12 +266,12 @@ _PUBLISHED: Final = {
 }
 
 
-def _publish(data: Any, attributes: Mapping[str, Any]) -> None:
+def _publish(data: Any, attributes: Mapping[str, Any], estimates: Collection[str]) -> None:
     """Their own values win over what is published; what they have no field for becomes an attribute."""
     extra = getattr(data, "attributes", None)
     for name, value in attributes.items():
         field = _PUBLISHED.get(name) or name.removeprefix("gen_ai.").replace(".", "_")
-        if name.startswith("gen_ai.") and hasattr(data, field):
+        if name.startswith("gen_ai.") and name not in estimates and hasattr(data, field):
             setattr(data, field, list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value)
-        elif isinstance(extra, dict) and not name.startswith("gen_ai."):
+        elif isinstance(extra, dict) and (name in estimates or not name.startswith("gen_ai.")):
             extra[name] = value

@@ -90,8 +90,7 @@ class Telemetry:
         span, lending, shipped = None, None, True
         if tracer is not None:
             other = owner(call.endpoint.operation, raw_stream=call.stream and call.raw is not None)
-            if other is not None:
-                shipped = not other.metrics
+            shipped = other is None or not other.metrics
             if other is not None and other.traces:
                 lending = Lending(other, call)
                 call = call.with_(scope=claim(otel_context.get_current()), begun=lending.begun)
@@ -107,6 +106,8 @@ class Telemetry:
                 self._end(span, call, outcome, provider)
         finally:
             if meters is not None:
+                # Of a stream that was not read to its end, who was muted records nothing.
+                shipped = shipped or (span is not None and outcome.ending in ("broken_off", "dropped", "cancelled"))
                 meters.record(call, outcome, start, call.scope, Extra(self._dimensions(call), shipped))
         return outcome
 

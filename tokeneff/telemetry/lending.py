@@ -73,7 +73,8 @@ class Lending:
     def _tell(self, outcome: Outcome) -> None:
         owner = self._owner
         found = end_attributes(self._call, outcome)
-        owner.record({key: found[key] for key in found if key.startswith(_OURS) or key in _TAGGED})
+        lent = {key: found[key] for key in found if key.startswith(_OURS) or key in _TAGGED}
+        owner.record(lent, _estimates(outcome))
         add_attempts(owner.event, outcome)
 
 
@@ -95,6 +96,12 @@ class _FirstEvent:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
+
+
+def _estimates(outcome: Outcome) -> list[str]:
+    tokens = outcome.tokens
+    sources = ((names.INPUT_TOKENS, tokens.input_source), (names.OUTPUT_TOKENS, tokens.output_source))
+    return [name for name, source in sources if source != "provider"]
 
 
 def _ending_now(exchange: Exchange) -> Ending:
