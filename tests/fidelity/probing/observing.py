@@ -173,6 +173,7 @@ def _raw_response(value: Any, depth: int) -> Plain:
         "retries": value.retries_taken,
         "request_id": observe(getattr(value, "request_id", "no such attribute"), depth),
         "keys": sorted(vars(value)),
+        "parsed": len(getattr(value, "_parsed_by_type", ())),
         "text": steady(repr(value)),
     }
 

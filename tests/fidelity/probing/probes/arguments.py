@@ -14,12 +14,24 @@ BOTH = ("openai", "anthropic")
 
 
 def portrait(value: Any) -> Any:
-    """Identity and content of everything inside."""
+    """Identity and content of everything inside; what is inside is kept, or its id could be given to another object."""
     if isinstance(value, Mapping):
-        return (id(value), type(value), [(key, portrait(held)) for key, held in value.items()])
+        return (Same(value), [(key, portrait(held)) for key, held in value.items()])
     if isinstance(value, list | tuple):
-        return (id(value), type(value), [portrait(held) for held in value])
-    return (id(value), repr(value))
+        return (Same(value), [portrait(held) for held in value])
+    return (Same(value), repr(value))
+
+
+class Same:
+    """Equal to the same object only."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def rich(lab: Lab) -> dict[str, Any]:

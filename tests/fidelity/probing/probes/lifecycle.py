@@ -57,7 +57,7 @@ async def copy_with_http_client(lab: Lab) -> None:
     http = http_of(lab.client)
     with_own = (http.AsyncClient if lab.awaiting else http.Client)(headers={"x-own": "2"})
     made = lab.client.with_options(http_client=with_own)
-    lab.note("own", [made._client is with_own, lab.client._client is with_own])
+    lab.note("own", [made._client is with_own, lab.client._client is with_own, type(made) is type(lab.client)])
     await lab.call(lambda c: say(lab, c), client=made)
     await lab.settled(made.close())
     lab.note("closed", [made.is_closed(), lab.client.is_closed(), with_own.is_closed])
