@@ -1,0 +1,65 @@
+"""What ``import tokeneff`` brings along, and what it offers."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+import tokeneff
+
+HEAVY = ("openai", "anthropic", "httpx", "httpx2", "opentelemetry.sdk", "rich", "tiktoken", "anyio", "pydantic")
+SCRIPT = f"""
+import json, sys
+import tokeneff
+heavy = {HEAVY!r}
+print(json.dumps([name for name in sys.modules if any(name == one or name.startswith(one + ".") for one in heavy)]))
+"""
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True)
+
+    assert json.loads(done.stdout) == []
+
+
+def test_wrapping_one_sdk_does_not_load_the_other() -> None:
+    script = (
+        "import sys, tokeneff\nfrom openai import OpenAI\n"
+        "tokeneff.wrap(OpenAI(api_key='k', base_url='http://127.0.0.1:1/v1')).chat\n"
+        "print('anthropic' in sys.modules, 'rich' in sys.modules, 'opentelemetry.sdk' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.split() == ["False", "False", "False"]
+
+
+def test_all_is_sorted_and_there() -> None:
+    assert list(tokeneff.__all__) == sorted(tokeneff.__all__)
+    assert {name for name in tokeneff.__all__ if not hasattr(tokeneff, name)} == set()
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = tokeneff.nonsense  # type: ignore[attr-defined]
+
+
+CALLED = sorted(name for name in tokeneff.__all__ if inspect.isroutine(getattr(tokeneff, name)) or name == "tag")
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_what_is_called_says_what_it_gives_and_shows_it(name: str) -> None:
+    doc = inspect.getdoc(getattr(tokeneff, name)) or ""
+    first = doc.partition("\n")[0]
+
+    assert len(first) <= 120
+    assert first.endswith((".", ":"))
+    assert f"tokeneff.{name}(" in doc or f"{name}(" in doc.partition("\n")[2], "there is no example"
+
+
+@pytest.mark.parametrize("name", sorted(set(tokeneff.__all__) - set(CALLED) - {"__version__"}))
+def test_what_is_a_value_or_an_error_says_what_it_is(name: str) -> None:
+    doc = inspect.getdoc(getattr(tokeneff, name)) or ""
+
+    assert doc.split("\n\n")[0].split("\nErrors")[0].strip().endswith((".", ":"))
+    assert not doc.startswith(f"{name}("), "that is the signature that dataclasses write"
