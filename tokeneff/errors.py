@@ -24,9 +24,22 @@ class TokeneffError(Exception):
 
 
 class UnsupportedClient(TokeneffError, TypeError):
-    """The object passed to :func:`tokeneff.wrap` is not a client that can be wrapped; the text says what can."""
+    """The object passed to :func:`tokeneff.wrap` is not a client that can be wrapped; the text says what can.
+
+    Example::
+
+        tokeneff.wrap(client.chat)   # UnsupportedClient: … wrap the client itself, and take the part from what …
+    """
 
 
 class OtelAlreadyConfigured(TokeneffError, RuntimeError):
     """A global OpenTelemetry provider is there already, and OpenTelemetry lets nobody replace it; the text says what
-    to do instead."""
+    to do instead.
+
+    Example::
+
+        try:
+            tokeneff.configure_otel()
+        except tokeneff.OtelAlreadyConfigured:
+            pass   # the application has its own, which wrap() uses
+    """

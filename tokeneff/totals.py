@@ -22,7 +22,14 @@ _SMALLEST = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds that calls took. Percentiles are read from buckets 5 % wide, so each is within 2.5 % of the true one."""
+    """How long calls took: their count, and in seconds the mean, percentiles and maximum.
+
+    Example::
+
+        tokeneff.usage(client).total.latency.p99
+
+    Percentiles are read from buckets 5 % wide, so each is within 2.5 % of the true one.
+    """
 
     count: int = 0
     mean: float = 0.0
@@ -34,7 +41,15 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Counts of a group of calls. Token counts are sums; the parts (cache, reasoning) are contained in the totals."""
+    """What a group of calls has used: all of them, those of a model, or those under one value of a tag.
+
+    Example::
+
+        usage = tokeneff.usage(client)
+        usage.total.calls, usage.models["gpt-4.1-mini"].cache_read, usage.tags["feature"]["search"].output_tokens
+
+    Token counts are sums, in tokens; ``cache_read``, ``cache_write`` and ``reasoning`` are contained in the totals.
+    """
 
     calls: int = 0
     errors: int = 0
@@ -51,7 +66,9 @@ class Total:
     unknown: int = 0
     """Calls of a model whose token counts nobody knows."""
     latency: Latency = Latency()
+    """From the call to its end, retries included."""
     first_chunk: Latency = Latency()
+    """From the call to the first chunk, of streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,7 @@ class Usage:
     >>> print(tokeneff.usage(client))  # doctest: +SKIP
     model         calls  errors  input  cached  output  reasoning  p50 s  p99 s
     gpt-4.1-mini      3       0    210       0      54          0   0.41   0.62
+    total             3       0    210       0      54          0   0.41   0.62
     """
 
     total: Total = Total()
