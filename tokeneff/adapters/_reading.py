@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from tokeneff._flow import UNKNOWN, Call, Ending, Facts, Tokens
+from tokeneff._plain import sound
 
 Body = Mapping[str, Any]
 _NOTHING: Body = {}
@@ -29,8 +30,8 @@ def part(body: Mapping[str, Any], *names: str) -> Body:
 
 
 def text(value: object) -> str | None:
-    """A non-empty string, or ``None``."""
-    return value if isinstance(value, str) and value else None
+    """A non-empty string, made fit to be sent on, or ``None``."""
+    return sound(value) if isinstance(value, str) and value else None
 
 
 def first_count(body: Mapping[str, Any], *names: str) -> int | None:
@@ -85,13 +86,13 @@ class BaseReader:
         self.seen = True
         get = data.get
         if type(said := get("id")) is str:
-            self.id = said
+            self.id = sound(said)
         if type(said := get("model")) is str:
-            self.model = said
+            self.model = sound(said)
         if type(said := get("service_tier")) is str:
-            self.tier = said
+            self.tier = sound(said)
         if type(said := get("system_fingerprint")) is str:
-            self.fingerprint = said
+            self.fingerprint = sound(said)
 
     def whole(self, data: Body) -> None:
         """Read a reply that came in one piece."""

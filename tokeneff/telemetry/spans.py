@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tokeneff._flow import Call, Outcome, Tokens
+from tokeneff._plain import sound
 from tokeneff.telemetry import names
 
 Attributes = dict[str, Any]
@@ -25,7 +26,7 @@ def start_attributes(call: Call, provider: str) -> Attributes:
     }
     model = call.body.get("model")
     if isinstance(model, str):
-        found[names.REQUEST_MODEL] = model
+        found[names.REQUEST_MODEL] = sound(model)
     return found
 
 
@@ -106,11 +107,11 @@ def usage_attributes(found: Attributes, tokens: Tokens) -> None:
 def tag_attributes(found: Attributes, tags: Mapping[str, Any]) -> None:
     """Tags as attributes; ``user`` and ``session`` under the conventions' names as well."""
     for key, value in tags.items():
-        found[names.TAG + key] = value
+        found[names.TAG + key] = sound(value) if isinstance(value, str) else value
     if "user" in tags:
-        found[names.USER] = str(tags["user"])
+        found[names.USER] = sound(str(tags["user"]))
     if "session" in tags:
-        found[names.CONVERSATION] = str(tags["session"])
+        found[names.CONVERSATION] = sound(str(tags["session"]))
 
 
 def _stream(found: Attributes, outcome: Outcome) -> None:
@@ -138,4 +139,4 @@ def add_attempts(add_event: Callable[..., None], outcome: Outcome) -> None:
 
 def error_text(outcome: Outcome) -> str:
     """The status description of a failed call."""
-    return outcome.failure.message[:_LONGEST_MESSAGE] if outcome.failure is not None else ""
+    return sound(outcome.failure.message[:_LONGEST_MESSAGE]) if outcome.failure is not None else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from tokeneff._plain import sound
 from tokeneff.adapters import Attributes
 from tokeneff.adapters._reading import part, text
 
@@ -35,11 +36,11 @@ def numbers(body: Mapping[str, Any]) -> Attributes:
 def strings(value: object) -> list[str] | None:
     """One string or several as a list of strings."""
     if isinstance(value, str):
-        return [value]
+        return [sound(value)]
     if isinstance(value, (list, tuple)):
         items = cast("list[object]", value)
         if items and all(isinstance(item, str) for item in items):
-            return cast("list[str]", list(items))
+            return [sound(item) for item in cast("list[str]", items)]
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from tokeneff.adapters import Attributes, Endpoint
 from tokeneff.adapters._reading import BaseReader, part, text
 from tokeneff.adapters._routes import no_attributes
+from tokeneff.adapters.openai import _content
 from tokeneff.adapters.openai._request import numbers, strings
 from tokeneff.adapters.openai._usage import tokens_of
 
@@ -80,7 +81,9 @@ def _audio(body: Body) -> Attributes:
 
 
 ENDPOINTS = {
-    "POST /embeddings": Endpoint("embeddings", EmbeddingsReader, _embeddings, model=True),
+    "POST /embeddings": Endpoint(
+        "embeddings", EmbeddingsReader, _embeddings, model=True, content=_content.EmbeddingsContent()
+    ),
     "POST /images/generations": Endpoint("image_generation", UncountedReader, _images, output_type="image", model=True),
     "POST /images/edits": Endpoint("image_edit", UncountedReader, _images, output_type="image", model=True),
     "POST /images/variations": Endpoint("image_variation", UncountedReader, _images, output_type="image", model=True),
