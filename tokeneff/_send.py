@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from opentelemetry import context as otel_context
@@ -119,16 +120,26 @@ def _answered(exchange: Exchange, reply: Any) -> Sent:
 
 
 def _shape(reply: Any, live: WatchedBody, hides: bool, complete: bool) -> None:
-    """Hide an event that was asked for by us, and see the end of a body that is in memory, which nobody will close."""
-    if not (hides or complete):
+    """Hide an event that was asked for by us, and see the end of a body that nobody will close: one that is in
+    memory, or whose SDK leaves it open when reading it fails."""
+    kind: Any = type(reply)
+    told = complete or not _closes(kind)
+    if not (hides or told):
         return  # before the iterator is asked for: some lines make it when it is first used
     items = getattr(reply, "_iterator", None)
     if items is None:
         return
     if isinstance(live, WatchedAsyncStream):
-        reply._iterator = _atold(items, live) if complete else _avisible(items)
+        reply._iterator = _atold(items, live) if told else _avisible(items)
     elif isinstance(live, WatchedStream):
-        reply._iterator = _told(items, live) if complete else _visible(items)
+        reply._iterator = _told(items, live) if told else _visible(items)
+
+
+@lru_cache(maxsize=64)
+def _closes(kind: type) -> bool:
+    """Whether streams of this class close their response when reading fails: openai 1 leaves that to the caller."""
+    code = getattr(getattr(kind, "__stream__", None), "__code__", None)
+    return code is None or "close" in code.co_names or "aclose" in code.co_names
 
 
 def _visible(items: Iterator[Any]) -> Iterator[Any]:

@@ -535,6 +535,27 @@ async def test_an_error_event(lab: Lab, shape: Shape, flavour: Flavour) -> None:
 
 
 @by_flavour
+@pytest.mark.parametrize("sdk", ["openai", "anthropic"])
+@pytest.mark.parametrize("kind", ["malformed", "error", "cut"])
+async def test_a_stream_that_fails_and_that_nobody_closes(lab: Lab, sdk: str, kind: str, flavour: Flavour) -> None:
+    """Also on the lines of the SDKs that leave it open themselves."""
+    bent = {"malformed": faults.malformed_sse, "error": lambda: faults.stream_error(1), "cut": lambda: faults.cut(1)}
+    lab.provider.queue(bent[kind]())  # type: ignore[operator]
+    client = lab.client(sdk, flavour)
+
+    async def work() -> None:
+        if sdk == "openai":
+            await listed(await ready(client.chat.completions.create(model=MODEL, messages=ASKED, stream=True)))
+        else:
+            await listed(await ready(client.messages.create(**SAID, stream=True)))
+
+    error = seen_on_the_wire(await run(lab, flavour, lambda: raised_by(work)))
+
+    assert (lab.attributes["tokeneff.ending"], lab.attributes["error.type"]) == ("failed", type_of(error))
+    assert_failed(lab.span, error)
+
+
+@by_flavour
 @pytest.mark.parametrize("kind", ["malformed", "error"])
 @pytest.mark.parametrize("shape", [shape for shape in STREAMS if not shape.typed], ids=str)
 async def test_bytes_say_what_went_wrong_to_their_reader_alone(
