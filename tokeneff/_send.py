@@ -122,8 +122,7 @@ def _answered(exchange: Exchange, reply: Any) -> Sent:
 def _shape(reply: Any, live: WatchedBody, hides: bool, complete: bool) -> None:
     """Hide an event that was asked for by us, and see the end of a body that nobody will close: one that is in
     memory, or whose SDK leaves it open when reading it fails."""
-    kind: Any = type(reply)
-    told = complete or not _closes(kind)
+    told = complete or not _closes(reply.__class__)
     if not (hides or told):
         return  # before the iterator is asked for: some lines make it when it is first used
     items = getattr(reply, "_iterator", None)
