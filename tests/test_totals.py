@@ -145,7 +145,7 @@ def test_estimates_are_marked_and_what_nobody_knows_is_said() -> None:
         "files.list": {"calls": 1},
     }
     assert str(found).splitlines()[-1] == (
-        "tokens of 1 calls are estimated (~) and of 1 unknown; the rest are the provider's counts"
+        "calls whose tokens are estimated (~): 1, unknown: 1; the rest are the provider's counts"
     )
 
 

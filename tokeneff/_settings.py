@@ -98,7 +98,7 @@ def _check(arguments: dict[str, Any]) -> None:
             raise TypeError(f"{key} must be an OpenTelemetry {kind}, not {type(value).__name__}")
     mask = arguments.get("mask")
     if mask is not None and not callable(mask):
-        raise TypeError(f"mask must be a function of (value, kind), not {type(mask).__name__}")
+        raise TypeError(f"mask must be a function of (value, name), not {type(mask).__name__}")
     tags = arguments.get("metric_tags", ())
     if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
         raise TypeError("metric_tags must be a tuple of tag names, as metric_tags=('feature',)")

@@ -98,7 +98,7 @@ class Usage:
         if self.total.estimated or self.total.unknown:
             yield ""
             yield (
-                f"tokens of {self.total.estimated} calls are estimated (~) and of {self.total.unknown} unknown; "
+                f"calls whose tokens are estimated (~): {self.total.estimated}, unknown: {self.total.unknown}; "
                 "the rest are the provider's counts"
             )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from tokeneff._flow import Call, Tokens
+from tokeneff._flow import UNKNOWN, Call, Tokens
 from tokeneff.adapters import Attributes, Endpoint
 from tokeneff.adapters._reading import BaseReader, part, text
 from tokeneff.adapters.openai import _content
@@ -27,11 +27,12 @@ _DELTAS = (
 class ResponsesReader(BaseReader):
     """Reads ``response`` objects and the events of their streams."""
 
-    __slots__ = ("_conversation", "_over")
+    __slots__ = ("_conversation", "_later", "_over")
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
         self._over = False
+        self._later = False
         self._conversation: str | None = None
 
     @property
@@ -45,9 +46,17 @@ class ResponsesReader(BaseReader):
         usage = part(data, "usage")
         self.tokens = (tokens_of(usage) if usage else None) or self.tokens
         self._conversation = text(part(data, "conversation").get("id")) or self._conversation
+        self._later = data.get("status") in ("queued", "in_progress")
         reason = _finish_reason(data)
         if reason is not None:
             self.finish[0] = reason
+        if self.tokens is None and not self.pieces:
+            self.pieces.extend(_written(data.get("output")))
+
+    def _tokens(self, call: Call, body: Body, ending: Any) -> Tokens:
+        if self._later and self.tokens is None:
+            return UNKNOWN  # work in the background has yet to be done, and is counted by nobody who does not fetch it
+        return super()._tokens(call, body, ending)
 
     def event(self, data: Any) -> Any:
         self.seen = True
@@ -97,14 +106,25 @@ def _request(body: Body) -> Attributes:
     return found
 
 
+def _written(items: object) -> Iterator[str]:
+    """The text of a response's output, for an estimate."""
+    for item in cast("list[object]", items) if isinstance(items, list) else ():
+        fields = part({"item": item}, "item")
+        for key in ("arguments", "input", "name"):
+            if type(fields.get(key)) is str:
+                yield fields[key]
+        parts = fields.get("content") or fields.get("summary")
+        for piece in cast("list[object]", parts) if isinstance(parts, list) else ():
+            said = part({"piece": piece}, "piece")
+            yield text(said.get("text")) or text(said.get("refusal")) or ""
+
+
 class RetrievedReader(ResponsesReader):
     """A response fetched again was counted when it was made, so its usage is not counted a second time."""
 
     __slots__ = ()
 
     def _tokens(self, call: Call, body: Body, ending: Any) -> Tokens:
-        from tokeneff._flow import UNKNOWN
-
         return UNKNOWN
 
 
