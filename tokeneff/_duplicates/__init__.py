@@ -24,7 +24,18 @@ any other patch                      –         nobody: there is nothing to tel
 ===================================  ========  ====================================================================
 """
 
-from tokeneff._duplicates.above import Owner, owner, span_of_reader
+from tokeneff._duplicates.above import SUPPRESSED, Owner, owner, span_of_reader
 from tokeneff._duplicates.beneath import TRACED, aside, claim, forget_patches, relay, unpatched
 
-__all__ = ["TRACED", "Owner", "aside", "claim", "forget_patches", "owner", "relay", "span_of_reader", "unpatched"]
+__all__ = [
+    "SUPPRESSED",
+    "TRACED",
+    "Owner",
+    "aside",
+    "claim",
+    "forget_patches",
+    "owner",
+    "relay",
+    "span_of_reader",
+    "unpatched",
+]

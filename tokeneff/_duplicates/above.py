@@ -19,6 +19,7 @@ from tokeneff._duplicates.beneath import SUPPRESS, SUPPRESS_PLAIN
 from tokeneff._log import log_once
 
 SCOPE: Final = "tokeneff"
+SUPPRESSED: Final = "suppressed"
 
 _SUPPRESS_MODELS: Final = "suppress_language_model_instrumentation"
 
@@ -138,7 +139,7 @@ def owner(operation: str, *, raw_stream: bool = False) -> Owner | None:
     current = trace.get_current_span(context)
     live = current if current.is_recording() and _is_inference(current, operation) else None
     if context.get(SUPPRESS) or context.get(SUPPRESS_PLAIN) or context.get(_SUPPRESS_MODELS):
-        return Owner("suppressed", live, metrics=True)
+        return Owner(SUPPRESSED, live, metrics=True)
     data = context.get(_DATA_KEYS.get(operation, ""))
     if data is not None and not _is_void(context, current):
         return Owner(_scope(live) or "opentelemetry.util.genai", live, data, metrics=True)

@@ -11,7 +11,7 @@ from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
-from tokeneff._duplicates import claim, owner, unpatched
+from tokeneff._duplicates import SUPPRESSED, claim, owner, unpatched
 from tokeneff._flow import Call, Effect, Outcome, forward
 from tokeneff._log import log_once
 from tokeneff._version import __version__
@@ -91,6 +91,8 @@ class Telemetry:
         if tracer is not None:
             other = owner(call.endpoint.operation, raw_stream=call.stream and call.raw is not None)
             shipped = other is None or not other.metrics
+            if other is not None and other.name == SUPPRESSED:
+                meters = None
             if other is not None and other.traces:
                 lending = Lending(other, call)
                 call = call.with_(scope=claim(otel_context.get_current()), begun=lending.begun)
