@@ -128,6 +128,8 @@ class Probe:
     """Whether errors are what it is about."""
     counted: bool = True
     """Whether each first attempt on the wire is one call in the totals."""
+    leaves: bool = False
+    """Whether it leaves streams unread: of one in memory nobody is told the end until it is let go."""
     only: str | None = None
     """``"sync"`` or ``"async"`` for what only one of them can do."""
     wire: bool = False

@@ -45,6 +45,8 @@ async def _run(probe: Probe, kind: Kind, wrapping: Wrapping, lab: Lab) -> None:
     lab.client = wrapping.client(lambda: kind.make(lab.provider))
     try:
         await probe.run(lab)
+    except Exception as error:  # noqa: BLE001 - what a kind of client cannot do, it cannot do wrapped either
+        lab.failed(error, "probe")
     finally:
         await lab.settled(lab.client.close())
     lab.seen = wrapping.seen(lab)

@@ -81,5 +81,5 @@ WRAPPINGS = (
     INSTALLED,
     Wrapping("unwrapped", unwrapped, counts=False),
 )
-SOME = (FULL, INSTALLED)
+SOME = (FULL,)
 """For kinds of clients beside the plain ones."""

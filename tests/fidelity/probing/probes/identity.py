@@ -12,7 +12,7 @@ from probing.lab import Lab, probe
 from probing.observing import name_of
 
 BOTH = ("openai", "anthropic")
-OURS = "tokeneff"
+OURS = ("tokeneff", "_is_instrumented_by_logfire")  # the second one asks Logfire to leave a wrapped client alone
 
 
 @probe(*BOTH, counted=False)
@@ -33,8 +33,8 @@ async def class_and_name(lab: Lab) -> None:
 @probe(*BOTH, counted=False)
 async def attributes(lab: Lab) -> None:
     client = lab.client
-    lab.note("dir", [name for name in dir(client) if OURS not in name])
-    lab.note("vars", sorted(name for name in vars(client) if OURS not in name))
+    lab.note("dir", [name for name in dir(client) if not any(own in name for own in OURS)])
+    lab.note("vars", sorted(name for name in vars(client) if not any(own in name for own in OURS)))
     plain = ("api_key", "auth_token", "base_url", "max_retries", "timeout", "organization", "project", "custom_auth")
     plain += (
         "default_headers",
@@ -78,7 +78,7 @@ async def signatures(lab: Lab) -> None:
 async def resources(lab: Lab) -> None:
     """Every resource is the same kind of object, made once, and bound to this very client."""
     client = lab.client
-    for name in dir(type(client)):
+    for name in dir(client):
         if name.startswith("_") or name in ("qs", "middleware", "open_telemetry"):
             continue
         try:

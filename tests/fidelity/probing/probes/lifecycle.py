@@ -73,7 +73,7 @@ async def as_context(lab: Lab) -> None:
     await lab.call(lambda c: say(lab, c.with_options(max_retries=0)))
 
 
-@probe(*BOTH)
+@probe(*BOTH, leaves=True)
 async def early_break(lab: Lab) -> None:
     lab.provider.queue(*["one two three four"] * 2)
     stream = await lab.settled(say(lab, stream=True))
@@ -118,7 +118,8 @@ async def dropped(lab: Lab) -> None:
             await asyncio.sleep(0)
         if read == 0:
             lab.note("gone at once", [ref() is None for ref in gone])
-        gc.collect()
+        if any(ref() is not None for ref in gone):
+            gc.collect()
         if lab.awaiting:
             for _ in range(3):
                 await asyncio.sleep(0)

@@ -158,7 +158,7 @@ async def binary_to_file(lab: Lab) -> None:
             await gist(lab, "unread", response)
 
 
-@probe(*BOTH)
+@probe(*BOTH, leaves=True)
 async def stream_as_context(lab: Lab) -> None:
     """``with`` on a stream, read to its end, in part, or not at all."""
     lab.provider.queue(*["one two three"] * 3)
