@@ -132,8 +132,8 @@ async def raw_by_header(lab: Lab) -> None:
         for more in ({}, {"stream": True}):
             reply = await lab.settled(say(lab, extra_headers={"X-Stainless-Raw-Response": value}, **more))
             lab.note(value, reply)
-            if hasattr(reply, "close"):
-                await lab.settled(reply.close())
+            http = getattr(reply, "http_response", None) or reply.response
+            await lab.settled(http.aclose() if lab.awaiting else http.close())
 
 
 @probe("openai", wide=False)
