@@ -42,7 +42,7 @@ async def retried(lab: Lab) -> None:
     await events_of(lab)
 
 
-@probe(*BOTH, fails=True)
+@probe(*BOTH, fails=True, wide=False)
 async def exhausted(lab: Lab) -> None:
     for status in (429, 500, 529):
         lab.provider.queue(*[failing(status, **SOON)] * 3)
@@ -51,7 +51,7 @@ async def exhausted(lab: Lab) -> None:
     await lab.call(lambda c: say(lab, c, stream=True))
 
 
-@probe(*BOTH, fails=True)
+@probe(*BOTH, fails=True, wide=False)
 async def statuses(lab: Lab) -> None:
     lab.client = lab.client.with_options(max_retries=0)
     for status in STATUSES:
@@ -87,7 +87,7 @@ async def no_connection(lab: Lab) -> None:
 
 @probe(*BOTH, fails=True, wide=False, wire=True)
 async def timeouts(lab: Lab) -> None:
-    soon = http_of(lab.client).Timeout(10, read=0.15)
+    soon = http_of(lab.client).Timeout(10, read=0.1)
     client = lab.client.with_options(max_retries=0)
     lab.provider.queue(faults.hang(), faults.hang(), faults.slow_chunks(5, Reply(chunks=["a", "b"])), faults.hang())
     await lab.call(lambda c: say(lab, c, timeout=soon), client=client)
@@ -151,7 +151,7 @@ async def wrong_replies_strict(lab: Lab) -> None:
         await lab.call(lambda c: c.models.retrieve("x"))
 
 
-@probe("openai")
+@probe("openai", wide=False)
 async def odd_usage(lab: Lab) -> None:
     styles = ("last_content_chunk", "every_chunk", "choices_missing", "unasked", "null_details", "floats", "no_total")
     for style in styles:
