@@ -48,7 +48,7 @@ soak: env
 lint: env
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/pyright
+	.venv/bin/pyright --pythonpath .venv/bin/python
 
 format: env
 	.venv/bin/ruff format .
