@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
     """Clients that are built quickly (no certificates are loaded: nothing here speaks TLS) and retry at once."""
     patch = pytest.MonkeyPatch()
