@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from tokeneff._drive import Sent, deliver
+from tokeneff._drive import Sent, deliver, finish
 from tokeneff._flow import Call, Do, Effect, Forward, Run, Wait, too_late
-from tokeneff._log import log_once
 
 
 async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
@@ -62,12 +61,14 @@ async def _wait(effect: Wait) -> Any:
 
 
 async def asettle(run: Run, effect: Effect | None) -> None:
-    """The reply is over: let every policy finish, shielded from a cancellation of the caller. Nothing is raised."""
-    import anyio
+    """The reply is over: let every policy finish, whatever becomes of the caller. Nothing of ours is raised.
 
-    try:
+    All of it in one thread, which goes on when the awaiting task is cancelled: from asyncio's own cancellation, unlike
+    anyio's, nothing awaited can be shielded.
+    """
+    import anyio
+    import anyio.to_thread
+
+    if effect is not None:
         with anyio.CancelScope(shield=True):
-            while effect is not None:
-                effect = await perform(run, effect)
-    except Exception as fault:  # noqa: BLE001 - the call itself went well
-        log_once("settle", "a finished call could not be settled", exc_info=fault)
+            await anyio.to_thread.run_sync(finish, run, effect)

@@ -80,7 +80,16 @@ def settle(run: Run, outcome: Outcome) -> None:
     """The reply is over: let every policy finish. Nothing is raised, for the call itself went well."""
     try:
         effect = run.resume(outcome)
+    except Exception as fault:  # noqa: BLE001 - see above
+        log_once("settle", "a finished call could not be settled", exc_info=fault)
+    else:
+        finish(run, effect)
+
+
+def finish(run: Run, effect: Effect | None) -> None:
+    """Do all that is left to do for a call that is over. Nothing is raised."""
+    try:
         while effect is not None:
             effect = perform(run, effect)
-    except Exception as fault:  # noqa: BLE001 - see above
+    except Exception as fault:  # noqa: BLE001 - the call itself went well
         log_once("settle", "a finished call could not be settled", exc_info=fault)

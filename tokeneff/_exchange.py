@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tokeneff._flow import Attempt, Call, Ending, Failure, Outcome
 from tokeneff._log import log_once
@@ -64,7 +64,9 @@ class Exchange:
         """The SDK got a good response and is about to make the reply of it."""
         self.response = response
         self.status = response.status_code
-        data = options.json_data
+        data: Any = options.json_data
+        if options.extra_json:  # most lines put it into the body only as they write that
+            data = {**cast("Mapping[str, Any]", data or {}), **options.extra_json}
         self.sent = data if type(data) is dict or isinstance(data, Mapping) else None
 
     def failed_attempt(self, response: Any) -> None:

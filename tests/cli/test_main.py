@@ -101,7 +101,7 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path: Path) -> None:
             time.sleep(0.3)
             process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode in (130, -2)  # the latter where the signal comes before any of our code
     assert (out, err) == ("", "tokeneff replay: interrupted\n")
 
 

@@ -262,6 +262,10 @@ async def test_cancelled_while_its_store_works_the_reservation_is_settled() -> N
     with pytest.raises(asyncio.CancelledError):
         await task
 
+    for _ in range(1000):  # the store's thread goes on
+        if run.outcome is not None:
+            break
+        await asyncio.sleep(0.005)
     assert store.settled == {"x": ["read"]}
 
 
