@@ -18,7 +18,7 @@ Body = Mapping[str, Any]
 class UsageReader(BaseReader):
     """Reads usage wherever a reply, or an event of its stream, has it."""
 
-    __slots__ = ("_over",)
+    __slots__ = ()
 
     counts_output = False
 
