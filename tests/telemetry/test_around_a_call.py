@@ -26,7 +26,9 @@ by_flavour = pytest.mark.parametrize("flavour", FLAVOURS)
 
 
 def no_detach_faults(caplog: pytest.LogCaptureFixture) -> None:
-    assert [record.getMessage() for record in caplog.records if record.name.startswith("opentelemetry")] == []
+    # By name: a stream of an earlier test that is collected late is reported to that test's provider, which is closed
+    # and says so in the same logger.
+    assert [record.getMessage() for record in caplog.records if record.name == "opentelemetry.context"] == []
 
 
 # -- the context
