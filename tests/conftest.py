@@ -1,11 +1,24 @@
-"""The line that says how much the fidelity suite compared.
+"""What the whole suite shares: the line that says how much the fidelity suite compared, and a quiet log.
 
-It is here and not in that suite's own folder, for the process that sums up a run in parallel loads only this one.
+The line is here and not in that suite's own folder, for the process that sums up a run in parallel loads only this one.
 """
 
 from __future__ import annotations
 
+import logging
+
 import pytest
+
+
+def pytest_configure() -> None:
+    # A stream that one test leaves to the garbage collector may end during a later one, whose log is then told that the
+    # earlier one's provider is closed.
+    for name in ("opentelemetry.sdk.trace.export", "opentelemetry.sdk._shared_internal", "opentelemetry.sdk.trace"):
+        logging.getLogger(name).addFilter(_not_of_an_earlier_test)
+
+
+def _not_of_an_earlier_test(record: logging.LogRecord) -> bool:
+    return "already shutdown" not in record.getMessage()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
