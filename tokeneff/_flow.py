@@ -79,6 +79,8 @@ class Tokens(NamedTuple):
     text_cache_read: int | None = None
     image_cache_read: int | None = None
     audio_cache_read: int | None = None
+    cache_write_1h: int | None = None
+    """The part of ``cache_write`` that was written to be kept for an hour."""
     input_source: Source = "provider"
     output_source: Source = "provider"
 
@@ -116,6 +118,15 @@ class Attempt:
     """Seconds that the SDK waited before the next try."""
 
 
+class Written(NamedTuple):
+    """What a reply consists of, for telling its tokens apart."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[tuple[str, str], ...] = ()
+    """Name and arguments (JSON text) of each."""
+
+
 class Facts(NamedTuple):
     """What the reply said of itself."""
 
@@ -127,6 +138,8 @@ class Facts(NamedTuple):
     conversation: str | None = None
     output: tuple[Any, ...] | None = None
     """Messages in the conventions' form; only when content is captured."""
+    written: Written | None = None
+    """What was read of the reply; only when somebody keeps accounts."""
 
 
 class Outcome(NamedTuple):

@@ -1,0 +1,94 @@
+"""What the ledger keeps of a call."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CallRecord(NamedTuple):
+    """One settled call. Tokens are the provider's unless ``usage_source`` says otherwise; money is in nano-dollars.
+
+    ``None`` is "not known"; it is never written as 0.
+    """
+
+    call_id: str
+    """Unique; of calls read from other programs' logs it is made from the response id, so that none counts twice."""
+    time: int
+    """When it began, in microseconds since 1970."""
+    duration: int | None = None
+    """Microseconds until it was over, retries included."""
+    first_chunk: int | None = None
+    """Microseconds until the first chunk, of streams."""
+    operation: str = "chat"
+    sdk: str = ""
+    provider: str = ""
+    endpoint: str = ""
+    """Host name, with the port if it is not the scheme's own."""
+    request_model: str = ""
+    model: str = ""
+    """The model that answered, else the one that was asked for."""
+    service_tier: str = ""
+    session: str = ""
+    response_id: str = ""
+    stream: bool = False
+    ending: str = "read"
+    """read, broken_off, dropped, cancelled, failed, refused"""
+    error: str = ""
+    status: int | None = None
+    finish: str = ""
+    """Finish reasons, joined by commas."""
+    retries: int = 0
+    chunks: int = 0
+    usage_source: str = "unknown"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
+    reasoning: int | None = None
+    image_input: int | None = None
+    audio_input: int | None = None
+    audio_output: int | None = None
+    in_system: int | None = None
+    in_tools: int | None = None
+    in_user_history: int | None = None
+    in_assistant_history: int | None = None
+    in_tool_results: int | None = None
+    in_attached: int | None = None
+    in_user: int | None = None
+    out_text: int | None = None
+    out_reasoning: int | None = None
+    out_tool_calls: int | None = None
+    counted: int | None = None
+    expected_error: float | None = None
+    scale: float | None = None
+    encoding: str = ""
+    cost: int | None = None
+    cost_input: int | None = None
+    cost_cache_read: int | None = None
+    cost_cache_write: int | None = None
+    cost_output: int | None = None
+    price_source: str = "unknown"
+    price_version: str = ""
+    price_confidence: str = "unknown"
+    prefix_repeated: int | None = None
+    prefix_cause: str = ""
+    prefix_part: str = ""
+    prefix_position: int | None = None
+    prefix_detail: str = ""
+    prefix_lost: int = 0
+    prefix_cost: int | None = None
+    stale_tokens: int = 0
+    toolset: str = ""
+    """Digest of the tool schemas sent; what they are is kept once, under it."""
+    tools: tuple[tuple[str, int], ...] = ()
+    """The tool schemas sent: name, tokens."""
+    called: tuple[str, ...] = ()
+    request_hash: str = ""
+    system_hash: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Names and values of tags, as text, in order of name."""
+    decisions: tuple[tuple[str, str, int | None], ...] = ()
+    """What policies decided: policy, decision, nano-dollars saved (``None``: not known)."""
+    content: str | None = None
+    """JSON of the messages, masked; only where the ledger was asked to keep content."""

@@ -1,0 +1,11 @@
+"""Counting tokens: of a text, of a request by part, exactly where a vocabulary is at hand and by estimate elsewhere.
+
+An estimate is never passed off as a count: wherever it is shown, its source says ``estimated``.
+"""
+
+from __future__ import annotations
+
+from tokeneff.tokens._estimate import estimate, estimate_body
+from tokeneff.tokens._prompt import Piece, Prompt, Traits
+
+__all__ = ["Piece", "Prompt", "Traits", "estimate", "estimate_body"]
