@@ -43,3 +43,12 @@ class OtelAlreadyConfigured(TokeneffError, RuntimeError):
         except tokeneff.OtelAlreadyConfigured:
             pass   # the application has its own, which wrap() uses
     """
+
+
+class LedgerError(TokeneffError, ValueError):
+    """What was named as a ledger is none, or cannot become one; the text says why and what to write.
+
+    Example::
+
+        tokeneff.wrap(client, ledger="tokeneff.db")   # LedgerError: … write sqlite:///tokeneff.db
+    """

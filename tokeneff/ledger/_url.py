@@ -1,0 +1,43 @@
+"""What a ledger's URL names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tokeneff.errors import LedgerError
+
+FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory://"
+
+
+def file_of(url: str) -> Path | None:
+    """The absolute path of the file that a URL names; ``None`` for a ledger in memory.
+
+    >>> file_of("sqlite:////var/lib/tokeneff.db").name
+    'tokeneff.db'
+
+    Raises:
+        LedgerError: it is no URL of a ledger; the text says what to write.
+    """
+    if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise LedgerError(f"a ledger is named by a URL ({FORMS}), not by a value of type {type(url).__name__}")
+    if url == "memory://":
+        return None
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        raise LedgerError(f"ledger {url!r} is no URL: write sqlite:///{url or 'tokeneff.db'} for a file")
+    if scheme == "memory":
+        raise LedgerError(f"ledger {url!r}: a ledger in memory has no name, write memory://")
+    if scheme != "sqlite":
+        raise LedgerError(f"ledger {url!r}: there is no ledger of kind {scheme!r}; write {FORMS}")
+    if not rest.startswith("/"):
+        raise LedgerError(f"ledger {url!r}: a file is named after three slashes, as sqlite:///{rest or 'tokeneff.db'}")
+    name = rest[1:]
+    if not name or name.endswith(("/", os.sep)) or "\0" in name:
+        raise LedgerError(f"ledger {url!r} names no file: write {FORMS}")
+    if "?" in name:
+        raise LedgerError(f"ledger {url!r}: options ({name[name.index('?') :]}) are not known, leave them out")
+    try:
+        return Path(name).expanduser().absolute()
+    except RuntimeError as error:
+        raise LedgerError(f"ledger {url!r}: {error}") from None
