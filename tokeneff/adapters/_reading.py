@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
-from tokeneff._flow import UNKNOWN, Call, Ending, Facts, Tokens
+from tokeneff._flow import UNKNOWN, Call, Ending, Facts, Tokens, Written
 from tokeneff._plain import sound
 
 Body = Mapping[str, Any]
@@ -49,6 +49,7 @@ class BaseReader:
     __slots__ = (
         "_answered",
         "_call",
+        "calls",
         "events",
         "fingerprint",
         "finish",
@@ -56,6 +57,7 @@ class BaseReader:
         "model",
         "pieces",
         "seen",
+        "thoughts",
         "tier",
         "tokens",
         "whole_data",
@@ -72,7 +74,11 @@ class BaseReader:
         self.finish: dict[int, str] = {}
         self.tokens: Tokens | None = None
         self.pieces: list[str] = []
-        """Output as it came, for an estimate should the provider give no count."""
+        """Text as it came."""
+        self.thoughts: list[str] = []
+        """Reasoning as it came."""
+        self.calls: dict[Any, list[str]] = {}
+        """By the position of a tool call: its name, then its arguments as they came."""
         self.events: list[Any] | None = [] if call.capture else None
         self.whole_data: Body | None = None
 
@@ -111,9 +117,20 @@ class BaseReader:
             self.events.append(data)
         return data
 
-    def output(self) -> Iterable[str]:
-        """The text of a whole reply, for an estimate."""
-        return ()
+    def calls_tool(self, position: Any, name: object, arguments: object) -> None:
+        """Take note of a tool call, or of another piece of one."""
+        call = self.calls.get(position)
+        if call is None:
+            call = self.calls[position] = [""]
+        if type(name) is str and name:
+            call[0] = name
+        if type(arguments) is str and arguments:
+            call.append(arguments)
+
+    def written(self) -> Written:
+        """What was read of the reply, by kind."""
+        calls = tuple((call[0], "".join(call[1:])) for call in self.calls.values())
+        return Written("".join(self.pieces), "".join(self.thoughts), calls)
 
     def conversation(self) -> str | None:
         """A conversation's real id, if the reply names one."""
@@ -131,6 +148,7 @@ class BaseReader:
             self.fingerprint,
             self.conversation(),
             self._messages(),
+            self.written(),
         )
         return tokens, facts
 
@@ -163,8 +181,9 @@ class BaseReader:
         if not self.seen:
             return tokens  # a good answer that nobody has read: its input was taken, its output is not known
         if tokens.output_source != "provider" and self.counts_output:
-            written = self.pieces or list(self.output())
-            tokens = tokens._replace(output_tokens=sum(map(estimate, ["".join(written)])), output_source="estimated")
+            said = self.written()
+            written = "".join((said.text, said.reasoning, *(part for call in said.tool_calls for part in call)))
+            tokens = tokens._replace(output_tokens=estimate(written), output_source="estimated")
         elif tokens.output_source != "provider":
             tokens = tokens._replace(output_source=tokens.input_source)
         return tokens

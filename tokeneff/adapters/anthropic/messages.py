@@ -27,12 +27,14 @@ def tokens_of(usage: Body) -> Tokens | None:
     if fresh is None and got is None:
         return None
     details = part(usage, "output_tokens_details")
+    lives = part(usage, "cache_creation")
     return Tokens(
         input_tokens=None if fresh is None else fresh + (written or 0) + (read or 0),
         output_tokens=got,
         cache_read=read,
         cache_write=written,
         reasoning=first_count(details, "thinking_tokens", "reasoning_tokens"),
+        cache_write_1h=first_count(lives, "ephemeral_1h_input_tokens"),
         input_source="unknown" if fresh is None else "provider",
         output_source="unknown" if got is None else "provider",
     )
@@ -56,9 +58,9 @@ class MessagesReader(BaseReader):
     def read_whole(self, data: Body) -> None:
         self._message(data)
         blocks = data.get("content")
-        for block in cast("list[object]", blocks) if isinstance(blocks, list) else ():
+        for number, block in enumerate(cast("list[object]", blocks) if isinstance(blocks, list) else ()):
             if isinstance(block, Mapping):
-                self._say(cast("Body", block))
+                self._say(cast("Body", block), number)
 
     def _message(self, data: Body) -> None:
         usage = part(data, "usage")
@@ -80,9 +82,16 @@ class MessagesReader(BaseReader):
             delta = event.get("delta")
             if type(delta) is dict:
                 fields = cast("dict[str, Any]", delta)
-                said = fields.get("text") or fields.get("partial_json") or fields.get("thinking")
-                if type(said) is str:
+                if type(said := fields.get("text")) is str:
                     self.pieces.append(said)
+                elif "partial_json" in fields:
+                    self.calls_tool(event.get("index"), None, fields["partial_json"])
+                elif type(said := fields.get("thinking")) is str:
+                    self.thoughts.append(said)
+        elif kind == "content_block_start":
+            block = part(event, "content_block")
+            if "name" in block or block.get("text"):
+                self._say(block, event.get("index"))
         elif kind == "message_start":
             message = part(event, "message")
             self.head(message)
@@ -97,7 +106,7 @@ class MessagesReader(BaseReader):
         elif kind == "message_stop":
             self._over = True
         elif kind == "completion":
-            self._say(event)
+            self._say(event, 0)
         return event
 
     def _use(self, usage: Body) -> None:
@@ -106,16 +115,22 @@ class MessagesReader(BaseReader):
         self.tokens = tokens_of(self._usage) or self.tokens
         self.tier = text(usage.get("service_tier")) or self.tier
 
-    def _say(self, block: Body) -> None:
-        for key in ("text", "thinking", "partial_json", "completion"):
+    def _say(self, block: Body, position: object) -> None:
+        for key in ("text", "completion"):
             said = block.get(key)
             if type(said) is str and said:
                 self.pieces.append(said)
-        tool = block.get("input")
-        if isinstance(tool, Mapping) and tool:
-            import json
+        said = block.get("thinking")
+        if type(said) is str and said:
+            self.thoughts.append(said)
+        if "name" in block:
+            tool = block.get("input")
+            arguments = ""
+            if isinstance(tool, Mapping) and tool:
+                import json
 
-            self.pieces.append(json.dumps(tool, default=str))
+                arguments = json.dumps(tool, default=str)
+            self.calls_tool(position, block["name"], arguments)
 
     def _tokens(self, call: Call, body: Body, ending: Any) -> Tokens:
         if self.tokens is not None and call.stream and not self._final:

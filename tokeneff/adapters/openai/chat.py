@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from tokeneff._exchange import SKIP
@@ -14,6 +14,9 @@ from tokeneff.adapters.openai._request import request_attributes
 from tokeneff.adapters.openai._usage import tokens_of
 
 Body = Mapping[str, Any]
+
+_TEXTS = ("content", "refusal", "text")
+_THOUGHTS = ("reasoning_content", "reasoning")
 
 
 class ChatReader(BaseReader):
@@ -35,9 +38,6 @@ class ChatReader(BaseReader):
         self._usage(data)
         for choice in _items(data.get("choices")):
             self._finished(choice)
-
-    def output(self) -> Iterable[str]:
-        return self.pieces
 
     def event(self, data: Any) -> Any:
         if type(data) is not dict:
@@ -71,8 +71,7 @@ class ChatReader(BaseReader):
         reason = text(choice.get("finish_reason"))
         if reason is not None:
             self.finish[index if type(index) is int else len(self.finish)] = reason
-        if self.tokens is None:
-            self._say(part(choice, "message") or choice)
+        self._say(part(choice, "message") or choice, choice.get("index"))
 
     def _delta(self, choice: Body) -> None:
         delta = choice.get("delta")
@@ -85,19 +84,30 @@ class ChatReader(BaseReader):
             if type(said) is str and len(cast("dict[str, Any]", delta)) == 1:
                 self.pieces.append(said)
             else:
-                self._say(cast("Body", delta))
+                self._say(cast("Body", delta), choice.get("index"))
         elif delta is None:
-            self._say(choice)
+            self._say(choice, choice.get("index"))
 
-    def _say(self, message: Body) -> None:
-        pieces = self.pieces
-        for key in ("content", "refusal", "reasoning_content", "reasoning", "text"):
+    def _say(self, message: Body, choice: object) -> None:
+        for key in _TEXTS:
             said = message.get(key)
             if type(said) is str and said:
-                pieces.append(said)
-        for call in _items(message.get("tool_calls")):
-            function = part(call, "function")
-            pieces.extend(str(function[key]) for key in ("name", "arguments") if function.get(key))
+                self.pieces.append(said)
+        for key in _THOUGHTS:
+            said = message.get(key)
+            if type(said) is str and said:
+                self.thoughts.append(said)
+                break  # the same under two names, as OpenRouter has it
+        calls = message.get("tool_calls")
+        if calls:
+            for number, call in enumerate(_items(calls)):
+                about = part(call, "function") or part(call, "custom")
+                arguments = about.get("arguments") or about.get("input")
+                self.calls_tool((choice, call.get("index", number)), about.get("name"), arguments)
+        legacy = message.get("function_call")
+        if legacy:
+            about = part(message, "function_call")
+            self.calls_tool((choice, None), about.get("name"), about.get("arguments"))
 
 
 def _items(value: object) -> Sequence[Body]:

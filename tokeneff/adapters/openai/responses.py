@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from tokeneff._flow import UNKNOWN, Call, Tokens
@@ -15,13 +15,9 @@ from tokeneff.adapters.openai._usage import tokens_of
 Body = Mapping[str, Any]
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
-_DELTAS = (
-    "response.output_text.delta",
-    "response.refusal.delta",
-    "response.function_call_arguments.delta",
-    "response.reasoning_summary_text.delta",
-    "response.reasoning_text.delta",
-)
+_TEXTS = ("response.output_text.delta", "response.refusal.delta")
+_ARGUMENTS = ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta")
+_THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
 
 
 class ResponsesReader(BaseReader):
@@ -50,8 +46,10 @@ class ResponsesReader(BaseReader):
         reason = _finish_reason(data)
         if reason is not None:
             self.finish[0] = reason
-        if self.tokens is None and not self.pieces:
-            self.pieces.extend(_written(data.get("output")))
+        items = data.get("output")
+        if items and not self.pieces and not self.thoughts:
+            self.calls.clear()
+            self._items(items)
 
     def _tokens(self, call: Call, body: Body, ending: Any) -> Tokens:
         if self._later and self.tokens is None:
@@ -66,10 +64,18 @@ class ResponsesReader(BaseReader):
             return data
         event = cast("dict[str, Any]", data)
         kind = event.get("type")
-        if kind in _DELTAS:
-            said = event.get("delta")
-            if type(said) is str:
+        if kind in _TEXTS:
+            if type(said := event.get("delta")) is str:
                 self.pieces.append(said)
+        elif kind in _ARGUMENTS:
+            self.calls_tool(event.get("output_index"), None, event.get("delta"))
+        elif kind in _THOUGHTS:
+            if type(said := event.get("delta")) is str:
+                self.thoughts.append(said)
+        elif kind == "response.output_item.added":
+            item = part(event, "item")
+            if "name" in item:
+                self.calls_tool(event.get("output_index"), item["name"], None)
         elif kind in ("response.created", *_ENDS):
             response = part(event, "response")
             self.head(response)
@@ -81,6 +87,20 @@ class ResponsesReader(BaseReader):
             self._over = True
             self.finish[0] = "error"
         return event
+
+    def _items(self, items: object) -> None:
+        """What a response's output consists of."""
+        for number, item in enumerate(cast("list[object]", items) if isinstance(items, list) else ()):
+            fields = part({"item": item}, "item")
+            if "name" in fields:
+                self.calls_tool(number, fields["name"], fields.get("arguments") or fields.get("input"))
+            reasons = fields.get("type") == "reasoning"
+            parts = fields.get("content") or fields.get("summary")
+            for piece in cast("list[object]", parts) if isinstance(parts, list) else ():
+                said = part({"piece": piece}, "piece")
+                words = text(said.get("text")) or text(said.get("refusal"))
+                if words:
+                    (self.thoughts if reasons else self.pieces).append(words)
 
 
 def _finish_reason(response: Body) -> str | None:
@@ -104,19 +124,6 @@ def _request(body: Body) -> Attributes:
     if conversation is not None:
         found["gen_ai.conversation.id"] = conversation
     return found
-
-
-def _written(items: object) -> Iterator[str]:
-    """The text of a response's output, for an estimate."""
-    for item in cast("list[object]", items) if isinstance(items, list) else ():
-        fields = part({"item": item}, "item")
-        for key in ("arguments", "input", "name"):
-            if type(fields.get(key)) is str:
-                yield fields[key]
-        parts = fields.get("content") or fields.get("summary")
-        for piece in cast("list[object]", parts) if isinstance(parts, list) else ():
-            said = part({"piece": piece}, "piece")
-            yield text(said.get("text")) or text(said.get("refusal")) or ""
 
 
 class RetrievedReader(ResponsesReader):
