@@ -21,6 +21,7 @@ from tokeneff._log import log_once
 from tokeneff.errors import TokeneffError
 
 if TYPE_CHECKING:
+    from tokeneff.accounts import Account
     from tokeneff.adapters import Endpoint, Family
 
 Ending: TypeAlias = Literal["read", "broken_off", "dropped", "cancelled", "failed", "refused"]
@@ -139,7 +140,7 @@ class Facts(NamedTuple):
     output: tuple[Any, ...] | None = None
     """Messages in the conventions' form; only when content is captured."""
     written: Written | None = None
-    """What was read of the reply; only when somebody keeps accounts."""
+    """What was read of the reply."""
 
 
 class Outcome(NamedTuple):
@@ -158,6 +159,8 @@ class Outcome(NamedTuple):
     status: int | None = None
     sent: Mapping[str, Any] | None = None
     """The JSON body as it left, where the SDK prepared one."""
+    account: Account | None = None
+    """What its tokens were and cost, where accounts are kept."""
 
     @property
     def seconds(self) -> float:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tokeneff.accounts._account import Account, Asked, InputParts, OutputParts, Prefix
+from tokeneff.accounts._account import Account, Asked, Dialect, InputParts, OutputParts, Prefix
 
-__all__ = ["Account", "Asked", "InputParts", "OutputParts", "Prefix"]
+__all__ = ["Account", "Asked", "Dialect", "InputParts", "OutputParts", "Prefix"]

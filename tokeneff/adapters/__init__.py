@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokeneff._flow import Call, Ending, Facts, Failure, Tokens
+
+if TYPE_CHECKING:
+    from tokeneff.accounts import Dialect
 
 Attributes = dict[str, Any]
 
@@ -65,6 +68,8 @@ class Endpoint:
     model: bool = False
     """Whether it is work of a model, counted in tokens. The rest (files, lists …) gets a span and durations only."""
     content: Content | None = None
+    dialect: Dialect | None = None
+    """How its request is to be read for what its tokens are."""
 
 
 class Family(Protocol):

@@ -8,6 +8,7 @@ from typing import Any
 from tokeneff._flow import Call, Outcome, Tokens
 from tokeneff._plain import sound
 from tokeneff.telemetry import names
+from tokeneff.telemetry.accounts import account_attributes
 
 Attributes = dict[str, Any]
 
@@ -50,6 +51,8 @@ def end_attributes(call: Call, outcome: Outcome) -> Attributes:
     _reply(found, call, outcome)
     if endpoint.model:
         usage_attributes(found, outcome.tokens)
+        if outcome.account is not None:
+            account_attributes(found, outcome.account)
     if call.stream:
         found[names.REQUEST_STREAM] = True
         _stream(found, outcome)

@@ -169,6 +169,7 @@ ENDPOINTS = {
         request_attributes,
         model=True,
         content=_content.MessagesContent(),
+        dialect="messages",
     ),
     "POST /v1/complete": Endpoint(
         "text_completion", MessagesReader, request_attributes, output_type="text", model=True

@@ -125,6 +125,7 @@ ENDPOINTS = {
         api_type="chat_completions",
         model=True,
         content=_content.ChatContent(),
+        dialect="chat",
     ),
     "POST /completions": Endpoint(
         "text_completion",
@@ -132,5 +133,6 @@ ENDPOINTS = {
         request_attributes,
         model=True,
         content=_content.CompletionContent(),
+        dialect="completions",
     ),
 }

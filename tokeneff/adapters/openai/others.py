@@ -82,7 +82,12 @@ def _audio(body: Body) -> Attributes:
 
 ENDPOINTS = {
     "POST /embeddings": Endpoint(
-        "embeddings", EmbeddingsReader, _embeddings, model=True, content=_content.EmbeddingsContent()
+        "embeddings",
+        EmbeddingsReader,
+        _embeddings,
+        model=True,
+        content=_content.EmbeddingsContent(),
+        dialect="embeddings",
     ),
     "POST /images/generations": Endpoint("image_generation", UncountedReader, _images, output_type="image", model=True),
     "POST /images/edits": Endpoint("image_edit", UncountedReader, _images, output_type="image", model=True),

@@ -143,6 +143,7 @@ ENDPOINTS = {
         api_type="responses",
         model=True,
         content=_content.ResponsesContent(),
+        dialect="responses",
     ),
     "GET /responses/{id}": Endpoint("fetch_response", RetrievedReader, _request, api_type="responses"),
     "POST /responses/{id}/cancel": Endpoint("cancel_response", RetrievedReader, _request, api_type="responses"),

@@ -1,0 +1,96 @@
+"""The account of every call, and its row in the ledger: the policy right below telemetry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from tokeneff._flow import Call, Effect, Outcome, forward
+from tokeneff._log import log_once
+from tokeneff.accounts import Account, Asked
+
+if TYPE_CHECKING:
+    from tokeneff.accounts._accounts import Accounts
+    from tokeneff.ledger import Ledger
+
+
+class Accounting:
+    """Keeps the accounts of one wrapping.
+
+    Args:
+        accounts: makes the accounts of this wrapping, when the first one is wanted.
+        ledger: where each settled call is recorded, or ``None``.
+        observed: whether anybody looks at accounts beside the ledger.
+    """
+
+    def __init__(self, accounts: Callable[[], Accounts], ledger: Ledger | None, observed: Callable[[], bool]) -> None:
+        self._make = accounts
+        self._accounts: Accounts | None = None
+        self._ledger = ledger
+        self._observed = observed
+
+    def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
+        """Count the request as it leaves, settle its account when the call is over, and put both on record."""
+        ledger = self._ledger
+        if ledger is None and not (call.endpoint.model and self._observed()):
+            return (yield from forward(call))
+        began = time.time()
+        provider = call.family.provider(call.client)
+        opened = self._open(call, provider, began) if call.endpoint.model else None
+        outcome = yield from forward(call)
+        account = self._close(opened, outcome) if opened is not None else None
+        if account is not None:
+            outcome = outcome._replace(account=account)
+        if ledger is not None:
+            try:
+                ledger.record(call, outcome, provider, began)
+            except Exception as fault:  # noqa: BLE001 - the ledger's fault is not the call's
+                log_once(("ledger", type(fault)), "a call could not be put on record", exc_info=fault)
+        return outcome
+
+    def _open(self, call: Call, provider: str, at: float) -> Any:
+        try:
+            accounts = self._accounts
+            if accounts is None:
+                accounts = self._accounts = self._make()
+            return accounts.open(asked(call, provider, at))
+        except Exception as fault:  # noqa: BLE001 - the call goes on without an account
+            log_once(("account", type(fault)), "the account of a call could not be opened", exc_info=fault)
+            return None
+
+    def _close(self, opened: Any, outcome: Outcome) -> Account | None:
+        try:
+            accounts = cast("Accounts", self._accounts)
+            return accounts.close(opened, outcome.tokens, outcome.facts, time.time())
+        except Exception as fault:  # noqa: BLE001 - as above
+            log_once(("account", type(fault)), "the account of a call could not be settled", exc_info=fault)
+            return None
+
+
+def asked(call: Call, provider: str, at: float) -> Asked:
+    """What a live call asks for."""
+    body, extra = call.body, call.options.extra_json
+    if isinstance(extra, Mapping) and extra:
+        body = {**body, **cast("Mapping[str, Any]", extra)}
+    model = body.get("model")
+    session = call.tags.get("session")
+    if session is None:
+        session = _conversation(body)
+    return Asked(
+        call.endpoint.dialect,
+        body,
+        model if isinstance(model, str) else "",
+        provider,
+        call.client.base_url.host,
+        None if session is None else str(session),
+        at,
+    )
+
+
+def _conversation(body: Mapping[str, Any]) -> str | None:
+    """The id of a conversation that the provider keeps, if the request names one."""
+    named = body.get("conversation")
+    if isinstance(named, Mapping):
+        named = cast("Mapping[str, Any]", named).get("id")
+    return named if isinstance(named, str) else None

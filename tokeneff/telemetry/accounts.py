@@ -1,0 +1,71 @@
+"""A call's account as attributes of its span: the parts of its tokens, its prompt's prefix, its cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tokeneff.accounts import Account, Prefix
+from tokeneff.prices import Cost
+
+INPUT = "tokeneff.usage.input."
+OUTPUT = "tokeneff.usage.output."
+COST = "tokeneff.cost."
+PREFIX = "tokeneff.prefix."
+PROMPT = "tokeneff.prompt."
+
+
+def account_attributes(found: dict[str, Any], account: Account) -> None:
+    """Add what the account says. Parts that are zero are left out; what is not known is not there, or says so."""
+    for prefix, parts in ((INPUT, account.input), (OUTPUT, account.output)):
+        if parts is not None:
+            for name, value in zip(parts._fields, parts, strict=True):
+                if value:
+                    found[prefix + name] = value
+    if account.scale is not None:
+        found["tokeneff.usage.scale"] = account.scale
+    if account.counted is not None:
+        found[PROMPT + "counted_tokens"] = account.counted
+        found[PROMPT + "encoding"] = account.encoding
+        if account.expected_error is not None:
+            found[PROMPT + "expected_error"] = account.expected_error
+    if account.unknown:
+        found[PROMPT + "uncounted"] = account.unknown
+    if account.session is not None:
+        found["tokeneff.session.id"] = account.session
+    if account.stale:
+        found["tokeneff.usage.stale_tokens"] = account.stale
+    if account.prefix is not None:
+        _prefix(found, account.prefix)
+    cost_attributes(found, account.cost)
+
+
+def _prefix(found: dict[str, Any], prefix: Prefix) -> None:
+    found[PREFIX + "cause"] = prefix.cause
+    found[PREFIX + "repeated_tokens"] = prefix.repeated
+    if prefix.part is not None:
+        found[PREFIX + "part"] = prefix.part
+    if prefix.position is not None:
+        found[PREFIX + "position"] = prefix.position
+    if prefix.detail:
+        found[PREFIX + "detail"] = prefix.detail
+    if prefix.lost:
+        found[PREFIX + "lost_tokens"] = prefix.lost
+        if prefix.cost is not None:
+            found[PREFIX + "cost_usd"] = prefix.cost / 1e9
+
+
+def cost_attributes(found: dict[str, Any], cost: Cost) -> None:
+    """What a call cost, in US dollars, and how far that can be trusted. An unknown cost has no amount."""
+    found[COST + "confidence"] = cost.confidence
+    if cost.nano_usd is not None:
+        found[COST + "usd"] = cost.nano_usd / 1e9
+        found[COST + "micro_usd"] = cost.micro_usd
+        for name in ("input", "cache_read", "cache_write", "output"):
+            value = getattr(cost, name)
+            if value:
+                found[f"{COST}{name}_usd"] = value / 1e9
+        found[COST + "source"] = cost.source
+        if cost.version:
+            found[COST + "version"] = cost.version
+    if cost.note:
+        found[COST + "note"] = cost.note
