@@ -1,0 +1,37 @@
+"""Where tokens, money and time went, and what to do about it: a report on a ledger or on recorded logs."""
+
+from __future__ import annotations
+
+from tokeneff.report._values import (
+    Break,
+    Bucket,
+    Decided,
+    ErrorGroup,
+    Finding,
+    Latency,
+    Part,
+    Report,
+    Row,
+    Session,
+    SlowCall,
+    Sums,
+    Table,
+    Unpriced,
+)
+
+__all__ = [
+    "Break",
+    "Bucket",
+    "Decided",
+    "ErrorGroup",
+    "Finding",
+    "Latency",
+    "Part",
+    "Report",
+    "Row",
+    "Session",
+    "SlowCall",
+    "Sums",
+    "Table",
+    "Unpriced",
+]
