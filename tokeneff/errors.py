@@ -52,3 +52,15 @@ class LedgerError(TokeneffError, ValueError):
 
         tokeneff.wrap(client, ledger="tokeneff.db")   # LedgerError: … write sqlite:///tokeneff.db
     """
+
+
+class PricesError(TokeneffError, ValueError):
+    """A file of prices cannot be used; the text names the file, the key, and what to write there.
+
+    Example::
+
+        try:
+            prices = tokeneff.prices.Prices("prices.toml")
+        except tokeneff.errors.PricesError as error:
+            print(error)   # prices.toml: [[model]] number 2 (gpt-5): input: is '1.25'; write a number that is not …
+    """

@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from tokeneff.prices._cost import Confidence, Cost
+from tokeneff.prices._prices import Prices
+from tokeneff.prices._rates import Rates
 
-__all__ = ["Confidence", "Cost"]
+__all__ = ["Confidence", "Cost", "Prices", "Rates"]
