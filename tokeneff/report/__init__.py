@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tokeneff.report._values import (
     Break,
-    Bucket,
     Decided,
     ErrorGroup,
     Finding,
@@ -21,7 +20,6 @@ from tokeneff.report._values import (
 
 __all__ = [
     "Break",
-    "Bucket",
     "Decided",
     "ErrorGroup",
     "Finding",

@@ -7,7 +7,11 @@ Sums of money are over the calls whose cost is known; how many calls that leaves
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from tokeneff.report._series import Series
 
 FindingKind: TypeAlias = Literal[
     "uncached_prefix",
@@ -119,17 +123,6 @@ class Table(NamedTuple):
 
     by: str
     rows: tuple[Row, ...]
-
-
-class Bucket(NamedTuple):
-    """A span of time; those in which nothing was called are left out."""
-
-    start: int
-    sums: Sums
-    parts: tuple[Part, ...]
-    p50: int | None
-    """Of the duration of its calls; bounded error as in ``Report.latency``."""
-    p90: int | None
 
 
 class Break(NamedTuple):
@@ -264,9 +257,6 @@ class Report(NamedTuple):
     parts: tuple[Part, ...]
     tables: tuple[Table, ...]
     """One for each thing asked for (``by``)."""
-    step: int
-    """Width of a bucket of ``timeline``: an hour or a day."""
-    timeline: tuple[Bucket, ...]
     sessions_count: int
     sessions: tuple[Session, ...]
     """The most wasteful ones."""
@@ -279,6 +269,8 @@ class Report(NamedTuple):
     unpriced: tuple[Unpriced, ...]
     findings: tuple[Finding, ...]
     """By what they would save, most first."""
+    series: Series | None = None
+    """The calls over time, for charts; only where it is asked for."""
 
     def as_json(self) -> dict[str, Any]:
         """The report as dicts, lists, numbers and texts; money stays in nano-dollars."""
@@ -288,8 +280,11 @@ class Report(NamedTuple):
 def as_json(value: Any) -> Any:
     """A value of this module as JSON values."""
     if isinstance(value, tuple):
-        names: tuple[str, ...] | None = getattr(value, "_fields", None)  # pyright: ignore[reportUnknownArgumentType]
+        items = cast("tuple[Any, ...]", value)
+        names: tuple[str, ...] | None = getattr(items, "_fields", None)
         if names is None:
-            return [as_json(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-        return {name: as_json(getattr(value, name)) for name in names}  # pyright: ignore[reportUnknownArgumentType]
+            return [as_json(item) for item in items]
+        return {name: as_json(item) for name, item in zip(names, items, strict=True)}
+    if isinstance(value, Mapping):
+        return {str(name): as_json(item) for name, item in cast("Mapping[Any, Any]", value).items()}
     return value
