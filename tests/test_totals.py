@@ -157,12 +157,12 @@ def test_the_table() -> None:
 
     lines = str(totals.frozen()).splitlines()
     assert [line.split() for line in lines] == [
-        ["model", "calls", "errors", "input", "cached", "output", "reasoning", "p50", "s", "p99", "s"],
-        ["gpt", "3", "0", "3,600", "3,000", "102", "12", "0.50", "0.50"],
-        ["total", "3", "0", "3,600", "3,000", "102", "12", "0.50", "0.50"],
+        ["model", "calls", "errors", "input", "cached", "output", "reasoning", "cost", "$", "p50", "s", "p99", "s"],
+        ["gpt", "3", "0", "3,600", "3,000", "102", "12", "0", "0.50", "0.50"],
+        ["total", "3", "0", "3,600", "3,000", "102", "12", "0", "0.50", "0.50"],
         [],
-        ["feature", "calls", "errors", "input", "cached", "output", "reasoning", "p50", "s", "p99", "s"],
-        ["f", "3", "0", "3,600", "3,000", "102", "12", "0.50", "0.50"],
+        ["feature", "calls", "errors", "input", "cached", "output", "reasoning", "cost", "$", "p50", "s", "p99", "s"],
+        ["f", "3", "0", "3,600", "3,000", "102", "12", "0", "0.50", "0.50"],
     ]
     widths = {len(line) for line in lines if line}
     assert len(widths) == 2  # one for each of the two tables

@@ -1,136 +1,31 @@
-"""Running totals of a wrapped client, kept in bounded memory, with no backend needed."""
+"""Counting calls into totals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokeneff._flow import UNKNOWN, Call, Outcome
+from tokeneff._flow import UNKNOWN, Call, Outcome, Tokens
+from tokeneff.totals._values import Latency, Total, Usage
+
+if TYPE_CHECKING:
+    from tokeneff.prices import Cost, Prices
 
 _MOST_GROUPS = 500
 """Models, and tag values, that are told apart; what comes after is counted as ``(other)``."""
 OTHER = "(other)"
 
+_MOST_PENDING = 500
+"""Calls that wait for their price, at most."""
+
 _GROWTH = 1.05
 _LOG_GROWTH = math.log(_GROWTH)
 _SMALLEST = 1e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """How long calls took: their count, and in seconds the mean, percentiles and maximum.
-
-    Example::
-
-        tokeneff.usage(client).total.latency.p99
-
-    Percentiles are read from buckets 5 % wide, so each is within 2.5 % of the true one.
-    """
-
-    count: int = 0
-    mean: float = 0.0
-    p50: float = 0.0
-    p90: float = 0.0
-    p99: float = 0.0
-    max: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """What a group of calls has used: all of them, those of a model, or those under one value of a tag.
-
-    Example::
-
-        usage = tokeneff.usage(client)
-        usage.total.calls, usage.models["gpt-4.1-mini"].cache_read, usage.tags["feature"]["search"].output_tokens
-
-    Token counts are sums, in tokens; ``cache_read``, ``cache_write`` and ``reasoning`` are contained in the totals.
-    """
-
-    calls: int = 0
-    errors: int = 0
-    cut: int = 0
-    """Calls that did not end by themselves: broken off, dropped or cancelled."""
-    retries: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-    reasoning: int = 0
-    estimated: int = 0
-    """Calls among them whose token counts are, at least in part, our estimate."""
-    unknown: int = 0
-    """Calls of a model whose token counts nobody knows."""
-    latency: Latency = Latency()
-    """From the call to its end, retries included."""
-    first_chunk: Latency = Latency()
-    """From the call to the first chunk, of streams."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a wrapped client has used so far; ``print`` it for a table.
-
-    >>> print(tokeneff.usage(client))  # doctest: +SKIP
-    model         calls  errors  input  cached  output  reasoning  p50 s  p99 s
-    gpt-4.1-mini      3       0    210       0      54          0   0.41   0.62
-    total             3       0    210       0      54          0   0.41   0.62
-    """
-
-    total: Total = Total()
-    models: Mapping[str, Total] = field(default_factory=lambda: MappingProxyType({}))
-    """By the model that answered, else the one that was asked for, else the operation."""
-    tags: Mapping[str, Mapping[str, Total]] = field(default_factory=lambda: MappingProxyType({}))
-    """By tag name, then by tag value."""
-
-    def __str__(self) -> str:
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
-        yield from _table("model", {**self.models, "total": self.total})
-        for name, values in self.tags.items():
-            yield ""
-            yield from _table(name, values)
-        if self.total.estimated or self.total.unknown:
-            yield ""
-            yield (
-                f"calls whose tokens are estimated (~): {self.total.estimated}, unknown: {self.total.unknown}; "
-                "the rest are the provider's counts"
-            )
-
-
-_COLUMNS = ("calls", "errors", "input", "cached", "output", "reasoning", "p50 s", "p99 s")
-
-
-def _table(title: str, rows: Mapping[str, Total]) -> Iterator[str]:
-    cells = [[title, *_COLUMNS]]
-    cells += [[_short(name), *_cells(total)] for name, total in rows.items()]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    for row in cells:
-        first = row[0].ljust(widths[0])
-        yield "  ".join([first, *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))])
-
-
-def _cells(total: Total) -> list[str]:
-    mark = "~" if total.estimated else ""
-    return [
-        f"{total.calls:,}",
-        f"{total.errors:,}",
-        f"{mark}{total.input_tokens:,}",
-        f"{total.cache_read:,}",
-        f"{mark}{total.output_tokens:,}",
-        f"{total.reasoning:,}",
-        f"{total.latency.p50:.2f}",
-        f"{total.latency.p99:.2f}",
-    ]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 40 else name[:39] + "…"
 
 
 class _Histogram:
@@ -187,7 +82,10 @@ _FIELDS = (
     "reasoning",
     "estimated",
     "unknown",
+    "nano_usd",
+    "unpriced",
 )
+_NANO_USD, _UNPRICED = len(_FIELDS) - 2, len(_FIELDS) - 1
 
 
 def _row(model: bool, outcome: Outcome) -> tuple[int, ...]:
@@ -207,6 +105,8 @@ def _row(model: bool, outcome: Outcome) -> tuple[int, ...]:
         (tokens.reasoning or 0) if known else 0,
         source == "estimated",
         source == "unknown",
+        0,
+        0,
     )
 
 
@@ -229,6 +129,12 @@ class _Group:
         if outcome.first_chunk is not None:
             self.first.add(outcome.first_chunk - outcome.started)
 
+    def pay(self, cost: Cost) -> None:
+        if cost.nano_usd is None:
+            self.counts[_UNPRICED] += 1
+        else:
+            self.counts[_NANO_USD] += cost.nano_usd
+
     def merge(self, other: _Group) -> None:
         self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
         self.latency.merge(other.latency)
@@ -239,14 +145,33 @@ class _Group:
         return Total(**counts, latency=self.latency.frozen(), first_chunk=self.first.frozen())
 
 
-class Totals:
-    """Counts every call of one wrapping."""
+class _Bill(NamedTuple):
+    """A call that is still to be priced: what its price depends on, and whose it is."""
 
-    def __init__(self) -> None:
+    groups: Sequence[_Group]
+    tokens: Tokens
+    model: str
+    provider: str
+    host: str
+    tier: str | None
+    at: float
+
+
+class Totals:
+    """Counts every call of one wrapping.
+
+    Args:
+        prices: what calls cost that come without an account. They are priced together, when somebody asks for the
+            totals or many have come together: the price list is loaded beside no call that nobody observes.
+    """
+
+    def __init__(self, prices: Prices | None = None) -> None:
         self._lock = Lock()
+        self._prices = prices
         self._models: dict[str, _Group] = {}
         self._tags: dict[str, dict[str, _Group]] = {}
         self._values = 0
+        self._bills: deque[_Bill] = deque()
 
     def add(self, call: Call, outcome: Outcome) -> None:
         """Count a call that is over."""
@@ -260,10 +185,40 @@ class Totals:
             if group is None:
                 group = self._group(self._models, name, len(self._models))
             group.add(row, outcome)
-            if call.tags:
-                self._tagged(call.tags, row, outcome)
+            groups = [group, *self._tagged(call.tags, row, outcome)] if call.tags else [group]
+            if call.endpoint.model and self._prices is not None:
+                self._charge(groups, call, outcome, name)
+        if len(self._bills) >= _MOST_PENDING:
+            self._settle()
 
-    def _tagged(self, tags: Mapping[str, Any], row: tuple[int, ...], outcome: Outcome) -> None:
+    def _charge(self, groups: list[_Group], call: Call, outcome: Outcome, model: str) -> None:
+        if outcome.tokens is UNKNOWN and outcome.ending in ("failed", "refused"):
+            return  # nothing was answered, and providers do not bill errors
+        if outcome.account is not None:
+            for group in groups:
+                group.pay(outcome.account.cost)
+            return
+        provider = call.family.provider(call.client)
+        tier = outcome.facts.service_tier
+        host = call.client.base_url.host
+        self._bills.append(_Bill(groups, outcome.tokens, model, provider, host, tier, time.time()))
+
+    def _settle(self) -> None:
+        """Price what has come together."""
+        bills = self._bills
+        while bills and self._prices is not None:
+            try:
+                bill = bills.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            cost = self._prices.cost(
+                bill.tokens, model=bill.model, provider=bill.provider, host=bill.host, tier=bill.tier, at=bill.at
+            )
+            with self._lock:
+                for group in bill.groups:
+                    group.pay(cost)
+
+    def _tagged(self, tags: Mapping[str, Any], row: tuple[int, ...], outcome: Outcome) -> Iterator[_Group]:
         for key, value in tags.items():
             values = self._tags.get(key)
             if values is None:
@@ -271,8 +226,10 @@ class Totals:
                     continue
                 values = self._tags[key] = {}
             known = len(values)
-            self._group(values, str(value), self._values).add(row, outcome)
+            group = self._group(values, str(value), self._values)
+            group.add(row, outcome)
             self._values += len(values) - known
+            yield group
 
     def _group(self, groups: dict[str, _Group], name: str, known: int) -> _Group:
         group = groups.get(name)
@@ -283,6 +240,7 @@ class Totals:
 
     def frozen(self) -> Usage:
         """The totals now."""
+        self._settle()
         total = _Group()
         with self._lock:
             for group in self._models.values():
