@@ -87,7 +87,7 @@ class Sums(NamedTuple):
 class Latency(NamedTuple):
     """Percentiles of a duration, each at most ``error`` (relative) away from the exact one."""
 
-    count: int = 0
+    calls: int = 0
     p50: int | None = None
     p90: int | None = None
     p99: int | None = None
