@@ -1,0 +1,212 @@
+"""The counter: requests as pieces, what is known of them remembered, and what providers' own counts teach."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from tokeneff._log import log_once
+from tokeneff._plain import plain
+from tokeneff.tokens._learning import Learning
+from tokeneff.tokens._models import style_of
+from tokeneff.tokens._prompt import Piece, Prompt
+from tokeneff.tokens._remembered import Generations, Known, digest, fork_safe, written
+from tokeneff.tokens._scheme import Elements, Scheme, elements_of, frame, make_scheme
+from tokeneff.tokens._vocabulary import Vocabularies, vocabularies
+
+_MOST_EXACT = 8 * 1024 * 1024
+_MOST_COUNTED = 16 * 1024 * 1024
+_MOST_SCHEMES = 1000
+_FLAT = frozenset(((str,), (str, str), (str, str, str), (str, str, str, str)))
+"""Types of the values of messages that say plain text: found again by their very strings, whose hashes Python keeps."""
+_NOTHING = Prompt((), 0, "estimator", False, ("request",))
+_SEEN = "messages"
+
+
+class Counter:
+    """Counts requests before they are sent; thread-safe, and one serves a whole process.
+
+    >>> counter = Counter()
+    >>> prompt = counter.prompt("chat", {"messages": [{"role": "user", "content": "Hello"}]}, "gpt-4o")
+    >>> counter.expected(prompt, "gpt-4o", "openai")[0] == prompt.tokens
+    True
+
+    Nothing here raises, blocks, or keeps what it was given: strings of plain messages are remembered, at most 8 MB of
+    them, and digests and counts of everything, at most 16 MB.
+    """
+
+    def __init__(self, vocabularies_: Vocabularies | None = None, *, wait: float = 0.0) -> None:
+        self._vocabularies = vocabularies if vocabularies_ is None else vocabularies_
+        self._exact: Generations[Any] = Generations(_MOST_EXACT)
+        self._counted: Generations[Known] = Generations(_MOST_COUNTED)
+        self._schemes: dict[tuple[str, str], Scheme] = {}
+        self._wait = wait
+        self._lock = Lock()
+        self._learning = Learning()
+        self.counted = 0
+        """Elements that had to be counted, not being remembered."""
+        fork_safe(self._exact, self._counted)
+
+    def prompt(self, dialect: str | None, body: Mapping[str, Any], model: str) -> Prompt:
+        """Count a request.
+
+        Args:
+            dialect: ``chat``, ``responses``, ``messages``, ``completions`` or ``embeddings``; ``None``: no request
+                of a model, which is an empty prompt.
+            body: the request, as the SDK was given it or as it is sent; it is not changed, nor kept.
+            model: as asked for, also with a provider's prefix.
+
+        Returns:
+            its pieces in the order of a provider's prompt cache; counts by the model's own encoding, the nearest one,
+            or by estimate as long as no vocabulary is loaded.
+        """
+        if dialect is None:
+            return _NOTHING._replace(unknown=())
+        try:
+            return self._prompt(dialect, body, model)
+        except Exception as fault:  # noqa: BLE001 - counting must not reach the call
+            log_once(("tokens.prompt", type(fault)), "a request could not be counted", exc_info=fault)
+            return _NOTHING
+
+    def text(self, text: str, model: str) -> int:
+        """Tokens of a text, by the model's encoding or the nearest one."""
+        return self._scheme("chat", model).text(text)
+
+    def expected(
+        self, prompt: Prompt, model: str, provider: str, session: str | None = None, at: float | None = None
+    ) -> tuple[int, float]:
+        """How many input tokens the provider is expected to report, and the expected relative error of that."""
+        return self._learning.expected(prompt, model, provider, session)
+
+    def learn(self, prompt: Prompt, model: str, provider: str, input_tokens: int, session: str | None = None) -> None:
+        """Take in what the provider itself counted, all input included, cached or not."""
+        try:
+            self._learning.learn(prompt, model, provider, input_tokens, session)
+        except Exception as fault:  # noqa: BLE001
+            log_once(("tokens.learn", type(fault)), "a provider's count could not be learnt from", exc_info=fault)
+
+    def _scheme(self, dialect: str, model: str) -> Scheme:
+        found = self._schemes.get((dialect, model))
+        if found is not None and found.vocabulary is not None:
+            return found
+        style = style_of(model)
+        vocabulary = self._vocabularies.ready(style.encoding, self._wait)
+        if found is None or vocabulary is not None:
+            found = make_scheme(dialect, model, style.family, style.encoding, vocabulary, style.own)
+            if len(self._schemes) >= _MOST_SCHEMES:
+                self._schemes = {}
+            self._schemes[dialect, model] = found
+        return found
+
+    def _prompt(self, dialect: str, body: Mapping[str, Any], model: str) -> Prompt:
+        scheme = self._scheme(dialect, model)
+        parts = elements_of(dialect, body)
+        found: list[Known] = []
+        if parts.tools:
+            found.extend(self._tools(scheme, parts.tools))
+        if parts.schema is not None:
+            found.append(self._element(scheme, "schema", parts.schema))
+        if parts.system:
+            found.extend([self._element(scheme, "system", element) for element in parts.system])
+        self._messages(scheme, parts.messages, found)
+        pieces: tuple[Piece, ...] = tuple([known[0] for known in found])
+        unknown = [name for known in found if known[1] for name in known[1]]
+        if parts.unknown:
+            unknown.extend(parts.unknown)
+        total = sum([piece[2] for piece in pieces]) + frame(scheme, parts, body)
+        return Prompt(
+            pieces,
+            total,
+            scheme.encoding,
+            scheme.exact,
+            tuple(dict.fromkeys(unknown)) if unknown else (),
+            _whole(pieces, parts, body),
+        )
+
+    def _messages(self, scheme: Scheme, messages: Sequence[dict[str, Any]], found: list[Known]) -> None:
+        """The hot loop: on a long conversation, nearly every message was seen before."""
+        young, key, flat = self._exact.young, scheme.key, _FLAT
+        for message in messages:
+            if type(message) is dict:  # pyright: ignore[reportUnnecessaryComparison]
+                values = tuple(message.values())
+                if tuple(map(type, values)) in flat:
+                    mark = (key, *message, *values)
+                    known = young.get(mark)
+                    if known is not None:
+                        found.append(known[0])
+                        continue
+                    found.append(self._plain_text(scheme, mark, message))
+                    continue
+            found.append(self._element(scheme, _SEEN, message))
+
+    def _plain_text(self, scheme: Scheme, mark: tuple[Any, ...], message: dict[str, str]) -> Known:
+        known = self._exact.get(mark)
+        if known is None:
+            known = self._counted_before(scheme, _SEEN, message, written(message))
+            self._exact.put(mark, known, 200 + sum(map(len, message.values())))
+        return known
+
+    def _tools(self, scheme: Scheme, tools: Any) -> tuple[Known, ...]:
+        data = written(tools)
+        if data is None:
+            return tuple(self._element(scheme, "tools", tool) for tool in tools)
+        mark = (scheme.key, 0, data)
+        known = self._exact.get(mark)
+        if known is None:
+            known = tuple(self._element(scheme, "tools", tool) for tool in tools)
+            self._exact.put(mark, known, 200 + len(data))
+        return known
+
+    def _element(self, scheme: Scheme, part: str, element: Any) -> Known:
+        data = written(element)
+        if data is None:
+            element = plain(element)
+            data = written(element)
+            return self._counted_before(scheme, part, element, data)
+        mark = (scheme.key, part, data)
+        known = self._exact.get(mark)
+        if known is None:
+            known = self._counted_before(scheme, part, element, data)
+            self._exact.put(mark, known, 200 + len(data))
+        return known
+
+    def _counted_before(self, scheme: Scheme, part: str, element: Any, data: bytes | None) -> Known:
+        if data is None:
+            self.counted += 1
+            return scheme.known(part, element)
+        mark = (scheme.key, part, digest(data))
+        known = self._counted.get(mark)
+        if known is None:
+            self.counted += 1
+            known = scheme.known(part, element)
+            self._counted.put(mark, known, _weight(known.piece))
+        return known
+
+
+def _weight(piece: Piece) -> int:
+    """Bytes that a piece takes, about."""
+    traits = piece.traits
+    return 600 + 60 * len(traits.lines) + 100 * len(traits.volatile) + 80 * len(traits.identifiers)
+
+
+def _whole(pieces: tuple[Piece, ...], parts: Elements, body: Mapping[str, Any]) -> bytes:
+    """Digest of all pieces and of all that the request has beside them."""
+    own = parts.own
+    rest = [(key, body[key]) for key in sorted(key for key in body if key not in own and isinstance(key, str))]  # pyright: ignore[reportUnnecessaryIsInstance]
+    data = written(rest)
+    if data is None:
+        data = marshal.dumps(plain(rest), 2)
+    return digest(b"".join([piece[1] for piece in pieces]) + data)
+
+
+_own: Counter | None = None
+
+
+def counter() -> Counter:
+    """The counter of this process."""
+    global _own
+    if _own is None:
+        _own = Counter()
+    return _own
