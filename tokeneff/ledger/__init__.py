@@ -8,7 +8,7 @@
         db.execute("SELECT model, sum(cost) FROM calls GROUP BY model")
 
 **To read:** the view ``calls`` has exactly the fields of :class:`CallRecord`, under their names and in their order:
-times and durations in microseconds, money in nano-dollars, ``NULL`` for "not known", ``stream`` 0 or 1, and as JSON text
+times and durations in microseconds, money in nano-dollars, ``NULL`` for "not known", ``stream`` 0 or 1, and as JSON
 
     tools       [["name", tokens], …]
     called      ["name", …]
@@ -43,6 +43,22 @@ As spend by feature::
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from tokeneff.ledger._record import CallRecord
 
-__all__ = ["CallRecord"]
+if TYPE_CHECKING:
+    from tokeneff.ledger._ledger import Ledger, open_ledger
+    from tokeneff.ledger._reading import connect_readonly, read
+
+__all__ = ["CallRecord", "Ledger", "connect_readonly", "open_ledger", "read"]
+
+_LATER = {"Ledger": "_ledger", "open_ledger": "_ledger", "connect_readonly": "_reading", "read": "_reading"}
+
+
+def __getattr__(name: str) -> Any:
+    # Whoever wants only the record needs no SQLite.
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -62,17 +62,15 @@ class Inserter:
         if sweeps != self._sweeps:
             self._known.clear()
             self._sweeps = sweeps
-        fresh = self._unknown(records)
+        fresh, unfit = self._unknown(records)
         next_id: int = connection.execute("SELECT ifnull(max(id), 0) + 1 FROM facts").fetchone()[0]
         facts: list[tuple[Any, ...]] = []
         details: list[tuple[Any, ...]] = []
-        unfit = 0
         for call_id, record in fresh.items():
             try:
                 fact, detail = self._rows(next_id, call_id, record)
             except (TypeError, ValueError, AttributeError, OverflowError) as fault:
-                unfit += 1
-                log_once(("ledger row", type(fault)), "a call does not fit the ledger: %r", fault)
+                unfit += _unfit(fault)
                 continue
             facts.append(fact)
             details.append(detail)
@@ -85,18 +83,22 @@ class Inserter:
         """The transaction was rolled back: no id that it gave is good."""
         self._known.clear()
 
-    def _unknown(self, records: Iterable[CallRecord]) -> dict[str | bytes, CallRecord]:
-        """Those of the records that the file has not, each once."""
+    def _unknown(self, records: Iterable[CallRecord]) -> tuple[dict[str | bytes, CallRecord], int]:
+        """Those of the records that the file has not, each once, and how many have no id."""
         fresh: dict[str | bytes, CallRecord] = {}
+        unfit = 0
         for record in records:
-            fresh.setdefault(packed(_text(record.call_id)), record)
+            try:
+                fresh.setdefault(packed(_text(record.call_id)), record)
+            except (TypeError, AttributeError) as fault:
+                unfit += _unfit(fault)
         ids = list(fresh)
         for start in range(0, len(ids), 500):
             part = ids[start : start + 500]
             places = ", ".join("?" * len(part))
             for (there,) in self._connection.execute(f"SELECT call_id FROM details WHERE call_id IN ({places})", part):
                 del fresh[there]
-        return fresh
+        return fresh, unfit
 
     def _rows(self, row_id: int, call_id: str | bytes, record: CallRecord) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         prefix = _prefix(record)
@@ -174,6 +176,11 @@ class Inserter:
         return added, True
 
 
+def _unfit(fault: Exception) -> int:
+    log_once(("ledger row", type(fault)), "a call does not fit the ledger, and is left out: %r", fault)
+    return 1
+
+
 def packed(text: str) -> str | bytes:
     """Lower-case hexadecimal as bytes, any other text as it is: one form for each text, so that equals stay equal."""
     if not text or len(text) % 2 or not _HEX.issuperset(text):
@@ -194,11 +201,9 @@ def _text(text: str) -> str:
 
 def _checked(values: tuple[Any, ...]) -> tuple[Any, ...]:
     for value in values:
-        kind = type(value)
-        if kind is int:
+        if type(value) is int or isinstance(value, int):
             if not -_INT64 <= value < _INT64:
                 raise OverflowError(f"{str(value)[:30]} has more than 64 bits")
-        elif value is not None and kind is not float and kind is not str:
-            if not isinstance(value, int):
-                raise TypeError(f"{kind.__name__} where a number belongs")
+        elif value is not None and not isinstance(value, (float, str)):
+            raise TypeError(f"{type(value).__name__} where a number belongs")
     return values

@@ -86,8 +86,12 @@ def view() -> str:
     Each text is looked up by a subquery of its own, which SQLite leaves out wherever the column is not asked for (a
     join it would perform for every row).
     """
-    columns = ",\n    ".join(f"{_expression(name)} AS {name}" for name in CallRecord._fields)
-    return f"CREATE VIEW calls AS SELECT\n    {columns}\nFROM facts AS f"
+    return f"CREATE VIEW calls AS SELECT\n    {columns()}\nFROM facts AS f"
+
+
+def columns() -> str:
+    """The fields of a record, found from a row ``f`` of ``facts``."""
+    return ",\n    ".join(f"{_expression(name)} AS {name}" for name in CallRecord._fields)
 
 
 def _expression(name: str) -> str:

@@ -1,0 +1,28 @@
+"""Whether a file lies on another machine, where SQLite's write-ahead log does not work."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+_NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "fuse.")
+_MOUNTS = Path("/proc/self/mounts")
+
+
+def shared_over_network(path: Path) -> bool:
+    """Whether the file's system is, or may be, a network's. Where nothing tells (not Linux), it is taken for local.
+
+    Args:
+        path: absolute.
+    """
+    best, kind = -1, ""
+    with suppress(OSError):
+        place = path.parent.resolve()
+        for line in _MOUNTS.read_text("utf-8", "replace").splitlines():
+            fields = line.split(" ")
+            if len(fields) < 3:
+                continue
+            point = fields[1].replace("\\040", " ")
+            if place.is_relative_to(point) and len(point) >= best:
+                best, kind = len(point), fields[2]
+    return kind.startswith(_NETWORK)
