@@ -6,6 +6,7 @@ from typing import Any
 
 from tokeneff.accounts import Account, Prefix
 from tokeneff.prices import Cost
+from tokeneff.telemetry import names
 
 INPUT = "tokeneff.usage.input."
 OUTPUT = "tokeneff.usage.output."
@@ -56,7 +57,7 @@ def _prefix(found: dict[str, Any], prefix: Prefix) -> None:
 
 def cost_attributes(found: dict[str, Any], cost: Cost) -> None:
     """What a call cost, in US dollars, and how far that can be trusted. An unknown cost has no amount."""
-    found[COST + "confidence"] = cost.confidence
+    found[names.COST_CONFIDENCE] = cost.confidence
     if cost.nano_usd is not None:
         found[COST + "usd"] = cost.nano_usd / 1e9
         found[COST + "micro_usd"] = cost.micro_usd

@@ -19,11 +19,9 @@ from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Obs
 
 from tokeneff._flow import Call, Outcome, Tokens
 from tokeneff._version import __version__
+from tokeneff.prices import Cost
 from tokeneff.telemetry import names
-
-_MOST_SERIES = 2000
-"""As many attribute sets as the SDK keeps for an instrument by default; what comes after is one series, "overflow"."""
-_OVERFLOW: dict[str, Any] = {"otel.metric.overflow": True}
+from tokeneff.telemetry.sums import Sums
 
 INFERENCE = frozenset(("chat", "text_completion", "generate_content"))
 _COUNTER_NAMES = {
@@ -42,40 +40,6 @@ _MOST_PENDING = 256
 """Calls noted and not yet recorded, at most."""
 _NOTHING = Context()
 """Recorded in an empty context a measurement takes no exemplar, which a duration has already given the trace's."""
-
-
-class _Sums:
-    """Sums of the observed counters, by dimensions, then by counter and modality."""
-
-    __slots__ = ("_lock", "_sums")
-
-    def __init__(self) -> None:
-        self._sums: dict[tuple[Any, ...], tuple[dict[str, Any], dict[tuple[str, str], int]]] = {}
-        self._lock = Lock()
-
-    def add(self, dimensions: dict[str, Any], counts: list[tuple[str, str, int]]) -> None:
-        """Add ``(counter, modality, tokens)``."""
-        key = tuple(dimensions.values())
-        with self._lock:
-            known = self._sums.get(key)
-            if known is None:
-                if len(self._sums) >= _MOST_SERIES:
-                    key, dimensions = ("overflow",), _OVERFLOW
-                known = self._sums.setdefault(key, (dimensions, {}))
-            sums = known[1]
-            for field, modality, value in counts:
-                kind = (field, modality)
-                sums[kind] = sums.get(kind, 0) + value
-
-    def observe(self, field: str) -> Iterable[Observation]:
-        """The sums of one counter."""
-        with self._lock:
-            return [
-                Observation(value, {**dimensions, names.TOKEN_MODALITY: modality})
-                for dimensions, sums in self._sums.values()
-                for (counter, modality), value in sums.items()
-                if counter == field
-            ]
 
 
 class Extra(NamedTuple):
@@ -98,6 +62,7 @@ class _Ended(NamedTuple):
     tokens: Tokens | None
     first: float | None
     between: float | None
+    cost: Cost | None
 
 
 class Instruments:
@@ -126,11 +91,13 @@ class Instruments:
         self.i_input = histogram(inference + "operation.input_tokens", "{token}", tokens, "Input tokens of a call.")
         self.i_output = histogram(inference + "operation.output_tokens", "{token}", tokens, "Output tokens of a call.")
         self._pending: deque[_Ended] = deque()
-        self.sums = _Sums()
+        self.sums = Sums()
         text = "Tokens, as the provider counts them."
         for field, name in _COUNTER_NAMES.items():
             callback = partial(self._observe, field)
             meter.create_observable_counter(f"{inference}usage.{name}", [callback], "{token}", text)
+        text = "Cost of calls, where it is known."
+        meter.create_observable_counter(names.COST_METRIC, [self._observe_cost], "USD", text)
 
     def record(self, call: Call, outcome: Outcome, start: Mapping[str, Any], scope: Any, extra: Extra) -> None:
         """Take note of a call that is over; it is recorded when a reader next collects, or many have come together."""
@@ -150,6 +117,7 @@ class Instruments:
                 outcome.tokens if call.endpoint.model else None,
                 first - outcome.started if first and call.stream else None,
                 between if call.stream else None,
+                None if outcome.account is None else outcome.account.cost,
             )
         )
         if len(self._pending) >= _MOST_PENDING:
@@ -174,6 +142,11 @@ class Instruments:
         self.flush()
         return self.sums.observe(field)
 
+    def _observe_cost(self, options: CallbackOptions) -> Iterable[Observation]:
+        # Integers are summed, of a billionth of a dollar each.
+        self.flush()
+        return self.sums.observe("cost", names.COST_CONFIDENCE, 1e9)
+
     def _record(self, ended: _Ended) -> None:
         dimensions = {**ended.start, **ended.extra.dimensions}
         if ended.model is not None:
@@ -190,6 +163,9 @@ class Instruments:
             self._stream(ended, dimensions, inference)
         if ended.tokens is not None:
             self._tokens(ended, ended.tokens, dimensions, failed, inference)
+        cost = ended.cost
+        if cost is not None and cost.nano_usd is not None:
+            self.sums.add(dimensions, [("cost", cost.confidence, cost.nano_usd)])
 
     def _stream(self, ended: _Ended, dimensions: dict[str, Any], inference: bool) -> None:
         for wanted, until_first, per_chunk in (

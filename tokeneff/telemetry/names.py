@@ -56,6 +56,8 @@ STREAM_SECONDS = "tokeneff.stream.duration"
 STREAM_CHUNKS = "tokeneff.stream.chunks"
 SPEED = "tokeneff.output_tokens_per_second"
 TAG = "tokeneff.tag."
+COST_METRIC = "tokeneff.client.cost"
+COST_CONFIDENCE = "tokeneff.cost.confidence"
 ATTEMPT_EVENT = "tokeneff.attempt"
 ATTEMPT_DELAY = "tokeneff.retry.delay"
 
