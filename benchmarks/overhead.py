@@ -26,6 +26,7 @@ SUBJECTS: dict[str, list[str]] = {
     "tokeneff": [],
     "tokeneff, no SDK set": [],
     "tokeneff, content": [],
+    "tokeneff, ledger": [],
     "official": [
         "opentelemetry-instrumentation-genai-openai>=1.3b0",
         "opentelemetry-instrumentation-genai-anthropic>=1.3b0",
@@ -74,7 +75,7 @@ def environment(name: str) -> str | None:
     return str(folder / "bin" / "python")
 
 
-def measure(python: str, name: str, rounds: int) -> dict[str, Any]:
+def measure(python: str, name: str, rounds: int, *more: str) -> dict[str, Any]:
     """Run one subject; a peer that cannot be taken off again runs in turn with a bare process instead."""
     script = str(ROOT / "benchmarks" / "overhead_subject.py")
     env = {**os.environ, "PYTHONHASHSEED": "0", "OTEL_SDK_DISABLED": "false"}
@@ -84,7 +85,7 @@ def measure(python: str, name: str, rounds: int) -> dict[str, Any]:
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout)
 
     if name != "Langfuse":
-        return run("--rounds", str(rounds))
+        return run("--rounds", str(rounds), *more)
     parts = [(run("--rounds", "3", "--only", "bare"), run("--rounds", "3", "--only", "on")) for _ in range(rounds // 3)]
     merged: dict[str, Any] = {"versions": parts[0][1]["versions"], "shapes": {}}
     for shape in parts[0][0]["shapes"]:

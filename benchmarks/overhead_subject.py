@@ -8,6 +8,7 @@ import gc
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -74,6 +75,7 @@ class Subject:
         self.spans = BatchSpanProcessor(Nowhere())
         self.tracers.add_span_processor(self.spans)
         self.meters = MeterProvider(metric_readers=[self.reader])
+        self.folder = tempfile.TemporaryDirectory()
         self.name = name
         self._instrumentors = self._find()
 
@@ -97,8 +99,13 @@ class Subject:
             return tokeneff.wrap(client)
         if self.name.startswith("tokeneff"):
             content = self.name.endswith("content")
+            ledger = f"sqlite:///{self.folder.name}/calls.db" if self.name.endswith("ledger") else False
             return tokeneff.wrap(
-                client, tracer_provider=self.tracers, meter_provider=self.meters, capture_content=content
+                client,
+                tracer_provider=self.tracers,
+                meter_provider=self.meters,
+                capture_content=content,
+                ledger=ledger,
             )
         for instrumentor in self._instrumentors:
             instrumentor.instrument(tracer_provider=self.tracers, meter_provider=self.meters)
@@ -257,14 +264,18 @@ def main() -> int:
     parser.add_argument("--subject", required=True)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", choices=("bare", "on"))
+    parser.add_argument("--shapes", default="small,big,chunk", help="comma-separated")
+    parser.add_argument("--sync", action="store_true", help="blocking clients only")
     options = parser.parse_args()
     subject = Subject(options.subject)
     short, long = Server("--chunks", str(SHORT)), Server("--chunks", str(LONG))
     shapes: dict[str, Figures] = {}
     try:
-        for awaiting in (False, True):
+        for awaiting in (False,) if options.sync else (False, True):
             for family in ("openai", "anthropic"):
-                for shape in ("small", "chunk") if awaiting else ("small", "big", "chunk"):
+                for shape in options.shapes.split(","):
+                    if awaiting and shape == "big":
+                        continue
                     name = f"{family} {'async ' if awaiting else ''}{shape}"
                     given = (subject, options.rounds, options.only, family, shape)
                     figures = compare(*given, short.url, awaiting)
