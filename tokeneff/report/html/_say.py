@@ -1,0 +1,104 @@
+"""Numbers as people read them; the page's script writes its own in the same way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def money(nano: int) -> str:
+    """Dollars, with as many digits as say something.
+
+    >>> [money(nano) for nano in (1_234_567_890_000, 1_500_000_000, 12_345_678, 12_345, 12, 0)]
+    ['$1,234.57', '$1.50', '$0.0123', '$0.000012', '<$0.000001', '$0']
+    """
+    if nano < 0:
+        return f"−{money(-nano)}"
+    if nano == 0:
+        return "$0"
+    if nano < 1_000:
+        return "<$0.000001"
+    digits = 2 if nano >= 995_000_000 else 4 if nano >= 9_950_000 else 6
+    return f"${nano / 1e9:,.{digits}f}"
+
+
+def amount(number: int) -> str:
+    """A count of tokens in at most four digits from ten thousand on.
+
+    >>> [amount(number) for number in (9_999, 12_345, 1_234_567, 5_000_000_000)]
+    ['9,999', '12.3k', '1.23M', '5G']
+    """
+    if number < 10_000:
+        return f"{number:,}"
+    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        scaled = number / size
+        if scaled >= 0.9995:
+            return f"{scaled:,.0f}{unit}" if scaled >= 99.95 else f"{scaled:.3g}{unit}"
+    return str(number)
+
+
+def duration(micros: int) -> str:
+    """A span of time, in the unit that suits it.
+
+    >>> [duration(micros) for micros in (850, 12_345, 1_234_567, 80_000_000, 3_900_000_000, 200_000_000_000)]
+    ['850 µs', '12.3 ms', '1.23 s', '80 s', '1 h 5 min', '2 days 8 h']
+    """
+    if micros < 1_000:
+        return f"{micros} µs" if micros else "0"
+    if micros < 999_500:
+        return f"{_three(micros / 1e3)} ms"
+    seconds = micros / 1e6
+    if seconds < 99.95:
+        return f"{_three(seconds)} s"
+    if seconds < 3_599.5:
+        return _pair(round(seconds), 60, "min", "s")
+    minutes = round(seconds / 60)
+    if minutes < 48 * 60:
+        return _pair(minutes, 60, "h", "min")
+    return _pair(round(minutes / 60), 24, "days", "h")
+
+
+def share(part: float) -> str:
+    """A share in percent.
+
+    >>> [share(part) for part in (0.004, 0.5, 1.0)]
+    ['0.4 %', '50 %', '100 %']
+    """
+    return f"{part * 100:.{1 if 0 < part < 0.0995 else 0}f} %"
+
+
+def moment(micros: int) -> str:
+    """A time of day, in UTC.
+
+    >>> moment(1_762_300_000_000_000)
+    '4 Nov 2025, 23:46 UTC'
+    """
+    try:
+        when = _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        return "no time that a calendar has"
+    return f"{when.day} {when:%b %Y, %H:%M} UTC"
+
+
+def several(number: int, one: str, many: str | None = None) -> str:
+    """A number of things.
+
+    >>> several(1, "call"), several(2_000, "call")
+    ('1 call', '2,000 calls')
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def brief(text: str, most: int = 120) -> str:
+    """Text cut to a length that a page can bear."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _three(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def _pair(number: int, factor: int, large: str, small: str) -> str:
+    whole, rest = divmod(number, factor)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
