@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from tokeneff.accounts._account import Account, Asked, Dialect, InputParts, OutputParts, Prefix
+from tokeneff.accounts._account import Account, Asked, InputParts, OutputParts, Prefix
+from tokeneff.accounts._accounts import Accounts
+from tokeneff.accounts._opened import Opened
 
-__all__ = ["Account", "Asked", "Dialect", "InputParts", "OutputParts", "Prefix"]
+__all__ = ["Account", "Accounts", "Asked", "InputParts", "Opened", "OutputParts", "Prefix"]

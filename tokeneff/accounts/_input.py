@@ -1,0 +1,135 @@
+"""Input tokens by what they were: our counts, brought to the provider's total."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from tokeneff._flow import Tokens
+from tokeneff.accounts._account import InputParts
+from tokeneff.accounts._split import split
+from tokeneff.tokens import Piece, Prompt
+from tokeneff.tokens._split import raw_parts
+
+UnseenAs: TypeAlias = Literal["system", "attached", "history"]
+UNSEEN = "unseen"
+"""In ``Account.unknown``: the provider counted much that is not in the request, as ``scaled`` says."""
+
+_COUNTED_ALL_THE_SAME = frozenset({"image size", "redacted thinking"})
+"""Of what cannot be counted: what has a count that stands in for it, or is not attached."""
+_FAR_ABOVE = 2.0
+_AT_LEAST = 1_000
+_NEAREST = 0.5
+
+
+def grown(pieces: tuple[Piece, ...], before: InputParts | None) -> InputParts:
+    """Our counts by part, framing included; a longer prompt goes on from the parts of its beginning.
+
+    Args:
+        pieces: in the order sent. before: the parts of the pieces that come before these.
+    """
+    new = raw_parts(Prompt(pieces, 0, "", exact=False))
+    if before is None:
+        return new
+    history, user = before.user_history, before.user
+    if any(piece.kind == "assistant" for piece in pieces):
+        history, user = history + user, 0
+    return InputParts(
+        before.system + new.system,
+        before.tools + new.tools,
+        history + new.user_history,
+        before.assistant_history + new.assistant_history,
+        before.tool_results + new.tool_results,
+        before.attached + new.attached,
+        user + new.user,
+    )
+
+
+class Scaled(NamedTuple):
+    """The parts in the provider's tokens, and how they were come by."""
+
+    parts: InputParts
+    scale: float | None
+    """``None``: nothing of the request was counted."""
+    unseen: int = 0
+    """Tokens that the provider counted and the request does not show."""
+
+
+class Beyond(NamedTuple):
+    """What may lie beyond the request's own text."""
+
+    kind: UnseenAs | None = None
+    """What it would be; ``None``: everything that the provider got is in the request."""
+    known: int | None = None
+    """Its tokens, where an earlier request of the session told them, or the provider itself."""
+    earlier: InputParts | None = None
+    """Of ``history`` that the provider keeps: what it was made of."""
+
+
+def beyond(raw: InputParts, tokens: Tokens, unknown: tuple[str, ...], unseen: int) -> Beyond:
+    """What the provider may have counted besides what is in the request.
+
+    A request with neither system prompt nor tools may be a record that leaves them out, as session logs of command
+    line agents do: then it is the ``system``. Files and audio that cannot be counted are ``attached``.
+
+    Args:
+        raw: our counts. tokens: the provider's. unknown: kinds of content that could not be counted.
+        unseen: what an earlier request of the same session was found to lack, in tokens; 0 if nothing.
+    """
+    if not _COUNTED_ALL_THE_SAME.issuperset(unknown):
+        media = [count for count in (tokens.image_input, tokens.audio_input) if count]
+        return Beyond("attached", max(sum(media) - raw.attached, 0) if media else None)
+    if raw.system == 0 and raw.tools == 0:
+        return Beyond("system", unseen or None)
+    return Beyond()
+
+
+def scaled(total: int, raw: InputParts, ratio: float = 1.0, more: Beyond | None = None) -> Scaled:
+    """The parts brought to the provider's ``total``, which they sum to exactly.
+
+    Every part is multiplied alike (``scale``), except where the provider counted what the request does not show
+    (``more``). Then only what is shown is scaled, and the surplus is put where it belongs and not smeared over all:
+
+    * if its size is known, that;
+    * for ``system``, if the total is more than twice what we expect and 1,000 tokens above it, all above that;
+    * for ``attached`` and ``history``, all above what we expect.
+
+    The figures 2 and 1,000 are ours: vocabularies of different makers differ by up to about 1.6 on the same text, and
+    the system prompt and tools of an agent are several thousand tokens.
+
+    Args:
+        total: the provider's count of the whole input.
+        raw: our counts.
+        ratio: how many of the provider's tokens one of ours is expected to be.
+        more: what may lie beyond the request.
+    """
+    shown = sum(raw)
+    surplus = _surplus(total, shown, ratio, more) if more is not None and more.kind is not None else 0
+    if not shown and not surplus:
+        return Scaled(InputParts(user=total), None)
+    parts = InputParts(*split(total - surplus, raw))
+    scale = (total - surplus) / shown if shown else None
+    if surplus and more is not None:
+        parts = _add(parts, surplus, more)
+    return Scaled(parts, scale, surplus)
+
+
+def _surplus(total: int, shown: int, ratio: float, more: Beyond) -> int:
+    expected = round(shown * ratio)
+    if not shown:
+        return total
+    if more.known is not None and total - more.known >= _NEAREST * expected:
+        return more.known
+    above = max(total - expected, 0)
+    if more.kind == "system" and (total <= _FAR_ABOVE * expected or above < _AT_LEAST):
+        return 0
+    return above
+
+
+def _add(parts: InputParts, surplus: int, more: Beyond) -> InputParts:
+    if more.kind == "attached":
+        return parts._replace(attached=parts.attached + surplus)
+    if more.kind == "system":
+        return parts._replace(system=parts.system + surplus)
+    earlier = more.earlier or InputParts(assistant_history=1)
+    said = earlier._replace(user_history=earlier.user_history + earlier.user, user=0)
+    return InputParts(*map(sum, zip(parts, split(surplus, said), strict=True)))

@@ -1,0 +1,81 @@
+"""How much of a prompt was sent before, and where and why the repetition ends."""
+
+from __future__ import annotations
+
+from tokeneff.accounts._account import Prefix
+from tokeneff.accounts._breaks import Break, again, find_break
+from tokeneff.accounts._loss import Loss, Shown, loss_of, price_of
+from tokeneff.accounts._rules import ONE_HOUR
+from tokeneff.accounts._seen import Seen
+from tokeneff.accounts._sessions import Place
+
+_UNMARKED = "no cache_control breakpoint was set"
+
+
+def prefix_of(place: Place, new: Seen, shown: Shown) -> Prefix:
+    """How the request relates to the one that it goes on from.
+
+    ``repeated`` is the provider's own count of the earlier request where that is repeated whole, and otherwise our
+    count scaled. Of a session's first request it is what it shares with the latest request that begins alike (the
+    tools and system prompt that all sessions of an application have), and the cause stays ``first``.
+
+    A difference in the prompt itself is named before anything else. A prefix that is whole is ``missed`` if it is
+    young and the provider read far less than was repeated (see :func:`loss_of`), ``expired`` if it is older than the
+    cache's life and the provider did not read it all the same, and ``none`` otherwise. Where the provider does not
+    say what it read, it is ``expired`` only if it is older than the cache can be, and nothing is lost.
+    """
+    earlier = place.earlier
+    if earlier is None:
+        return Prefix(0, "first")
+    whole = place.chained or place.length == len(earlier.digests)
+    repeated = _repeated(place, earlier, shown, whole)
+    if not place.related:
+        return _first(earlier, new, repeated, shown)
+    broken = None if place.chained else find_break(earlier, new)
+    sent = repeated
+    if not whole:
+        sent = min(shown.total, repeated + round(shown.scale * again(earlier, new, place.length)))
+    loss = loss_of(earlier, new, sent, shown, whole=broken is None)
+    if broken is None:
+        broken = _unbroken(new.at - earlier.at, loss, earlier, shown)
+    if broken.cause == "none" or (broken.cause == "expired" and loss.unmarked):
+        loss = Loss()
+    return Prefix(
+        repeated, broken.cause, broken.part, broken.position, broken.detail, loss.tokens, price_of(loss, earlier, shown)
+    )
+
+
+def _repeated(place: Place, earlier: Seen, shown: Shown, whole: bool) -> int:
+    settled = earlier.settled
+    if whole and settled is not None and settled.total is not None:
+        return min(settled.total, shown.total)
+    before = min(shown.unseen, settled.unseen) if settled is not None else 0
+    return min(before + round(shown.scale * earlier.tokens(place.length)), shown.total)
+
+
+def _unbroken(age: float, loss: Loss, earlier: Seen, shown: Shown) -> Break:
+    life = ONE_HOUR if earlier.settled is not None and earlier.settled.hour else shown.rules.life
+    if (age > life.most and not loss.alive) or (age > life.sure and loss.tokens):
+        return Break("expired", detail=f"{_span(age)} after the last request, kept for {_span(life.sure)}")
+    if loss.tokens:
+        read = f"the provider read {shown.tokens.cache_read} of {loss.possible} repeated tokens"
+        return Break("missed", detail=_UNMARKED if loss.unmarked else read)
+    return Break("none")
+
+
+def _first(earlier: Seen, new: Seen, repeated: int, shown: Shown) -> Prefix:
+    """A session's first request: what it shares with others should be read from their cache while that is young."""
+    loss, detail = Loss(), ""
+    if repeated and new.at - earlier.at <= shown.rules.life.sure and earlier.model == new.model:
+        loss = loss_of(earlier, new, repeated, shown, whole=True)
+    if loss.tokens:
+        read = f"the provider read {shown.tokens.cache_read}"
+        detail = f"begins with {loss.possible} tokens of another session: {_UNMARKED if loss.unmarked else read}"
+    return Prefix(repeated, "first", detail=detail, lost=loss.tokens, cost=price_of(loss, earlier, shown))
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
