@@ -18,7 +18,6 @@ _COUNTED_ALL_THE_SAME = frozenset({"image size", "redacted thinking"})
 """Of what cannot be counted: what has a count that stands in for it, or is not attached."""
 _FAR_ABOVE = 2.0
 _AT_LEAST = 1_000
-_NEAREST = 0.5
 
 
 def grown(pieces: tuple[Piece, ...], before: InputParts | None) -> InputParts:
@@ -117,7 +116,7 @@ def _surplus(total: int, shown: int, ratio: float, more: Beyond) -> int:
     expected = round(shown * ratio)
     if not shown:
         return total
-    if more.known is not None and total - more.known >= _NEAREST * expected:
+    if more.known is not None and total > more.known:
         return more.known
     above = max(total - expected, 0)
     if more.kind == "system" and (total <= _FAR_ABOVE * expected or above < _AT_LEAST):

@@ -9,6 +9,7 @@ from tokeneff.accounts._rules import ONE_HOUR
 from tokeneff.accounts._seen import Seen
 from tokeneff.accounts._sessions import Place
 
+_CLEARLY_FEWER = 0.9
 _UNMARKED = "no cache_control breakpoint was set"
 
 
@@ -32,25 +33,50 @@ def prefix_of(place: Place, new: Seen, shown: Shown) -> Prefix:
     if not place.related:
         return _first(earlier, new, repeated, shown)
     broken = None if place.chained else find_break(earlier, new)
-    sent = repeated
-    if not whole:
-        sent = min(shown.total, repeated + round(shown.scale * again(earlier, new, place.length)))
-    loss = loss_of(earlier, new, sent, shown, whole=broken is None)
+    if broken is None and _left_out(earlier, shown):
+        return _cut_by_provider(earlier, shown)
+    loss = loss_of(earlier, new, _sent(place, earlier, new, repeated, shown, whole), shown, whole=broken is None)
     if broken is None:
         broken = _unbroken(new.at - earlier.at, loss, earlier, shown)
     if broken.cause == "none" or (broken.cause == "expired" and loss.unmarked):
         loss = Loss()
-    return Prefix(
-        repeated, broken.cause, broken.part, broken.position, broken.detail, loss.tokens, price_of(loss, earlier, shown)
-    )
+    cost = price_of(loss, earlier, shown)
+    return Prefix(repeated, broken.cause, broken.part, broken.position, broken.detail, loss.tokens, cost)
 
 
 def _repeated(place: Place, earlier: Seen, shown: Shown, whole: bool) -> int:
     settled = earlier.settled
     if whole and settled is not None and settled.total is not None:
         return min(settled.total, shown.total)
-    before = min(shown.unseen, settled.unseen) if settled is not None else 0
-    return min(before + round(shown.scale * earlier.tokens(place.length)), shown.total)
+    return min(_before(earlier, shown) + round(shown.scale * earlier.tokens(place.length)), shown.total)
+
+
+def _before(earlier: Seen, shown: Shown) -> int:
+    """Tokens of what neither request shows, and both are taken to have."""
+    return min(shown.unseen, earlier.settled.unseen) if earlier.settled is not None else 0
+
+
+def _sent(place: Place, earlier: Seen, new: Seen, repeated: int, shown: Shown, whole: bool) -> int:
+    """Tokens that were sent before, wherever in the prompt; of what is not shown, only as much as was read."""
+    if whole:
+        return repeated
+    before, read = _before(earlier, shown), shown.tokens.cache_read or 0
+    seen_again = repeated - before + round(shown.scale * again(earlier, new, place.length))
+    return min(shown.total, seen_again + min(before, read))
+
+
+def _left_out(earlier: Seen, shown: Shown) -> bool:
+    """Whether the provider counted clearly fewer tokens than before, though all that was sent is sent again."""
+    settled = earlier.settled
+    estimated = shown.tokens.input_tokens is None or shown.tokens.input_source != "provider"
+    return not estimated and settled is not None and shown.total < _CLEARLY_FEWER * (settled.total or 0)
+
+
+def _cut_by_provider(earlier: Seen, shown: Shown) -> Prefix:
+    """The prompt was made shorter on its way: truncated, its tool results cleared, or summed up beyond the record."""
+    before = earlier.settled.total if earlier.settled is not None else None
+    detail = f"all is repeated, and the provider counted {shown.total} tokens after {before}"
+    return Prefix(min(shown.tokens.cache_read or 0, shown.total), "shortened", "messages", None, detail)
 
 
 def _unbroken(age: float, loss: Loss, earlier: Seen, shown: Shown) -> Break:

@@ -56,7 +56,7 @@ class Sessions:
         self._named: dict[str, Session] = {}
         self._by_message: dict[bytes, Session] = {}
         self._by_reply: dict[bytes, tuple[Session, Seen]] = {}
-        self._heads: OrderedDict[bytes, Seen] = OrderedDict()
+        self._heads: OrderedDict[bytes, tuple[Session, Seen]] = OrderedDict()
         self._weight = 0
         self._lock = Lock()
         _all.add(self)
@@ -106,7 +106,7 @@ class Sessions:
             return Place(session)
         _, earlier, like = best
         # A conversation does not begin with an answer; and one that begins anew under the same head was summed up.
-        related = like.related or new.answers or (like.length >= new.head > 0 and earlier.answers)
+        related = like.related or new.answers or (like.length >= new.head and earlier.answers)
         return Place(session, earlier, related, like.length)
 
     def _found(self, new: Seen) -> Place:
@@ -139,8 +139,14 @@ class Sessions:
 
     def _opening(self, session: Session, new: Seen) -> Place:
         """A session's first request, beside the latest of any session that begins with the same piece."""
-        other = self._heads.get(new.digests[0]) if new.digests else None
-        return Place(session, other, length=common(other.digests, new.digests) if other is not None else 0)
+        known, other = self._heads.get(new.digests[0], (session, None))
+        if other is None:
+            return Place(session)
+        length = common(other.digests, new.digests)
+        if known.name == session.name and not other.messages and length == len(other.digests) < len(new.digests):
+            # Nothing but a system prompt was sent, for the model to speak first; no message could tell the session.
+            return Place(known, other, related=True, length=length)
+        return Place(session, other, length=length)
 
     def _remember(self, place: Place, new: Seen) -> None:
         session = place.session
@@ -158,7 +164,7 @@ class Sessions:
             self._index(session, new.digests[max(place.length, new.head) if place.related else new.head :])
         self._weigh(session)
         if new.digests:
-            self._heads[new.digests[0]] = new
+            self._heads[new.digests[0]] = (session, new)
             self._heads.move_to_end(new.digests[0])
             if len(self._heads) > _MOST_HEADS:
                 self._heads.popitem(last=False)
