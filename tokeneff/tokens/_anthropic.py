@@ -43,7 +43,7 @@ def block(inner: Mapping[str, Any], found: Gathered, shape: Shape, kind: Content
         called = string(inner.get("name")) or ""
         if called:
             found.names.append(called)
-        found.add("tool_call", shape.call)
+        found.add("tool_call", shape.call + shape.field * len(fields(inner.get("input")) or ()))
         found.add("tool_call", called)
         found.add("tool_call", compact(inner.get("input") or {}))
     elif name.endswith("tool_result"):

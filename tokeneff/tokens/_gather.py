@@ -88,6 +88,8 @@ class Shape(NamedTuple):
     name: int = 1
     call: int = 3
     result: int = 0
+    field: int = 0
+    """Each argument of a tool call, beside its text."""
     reply: int = 3
     """What invites the reply, once a request."""
 
@@ -96,7 +98,7 @@ SHAPES = {
     # https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken: 3 a message and its role, 3 for the reply
     "openai": Shape(4),
     # Anthropic publishes none; those were fitted to its own counts of recorded sessions.
-    "anthropic": Shape(4, call=20, result=12),
+    "anthropic": Shape(4, call=30, result=25, field=8),
     "google": Shape(3, call=8, result=8),
     "other": Shape(4),
 }

@@ -7,7 +7,8 @@ import os
 from collections.abc import Hashable, Mapping
 from hashlib import blake2b
 from threading import Lock
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from weakref import WeakSet
 
 from tokeneff._plain import plain
 from tokeneff.tokens._prompt import Piece
@@ -116,8 +117,22 @@ def _first(pair: tuple[Any, Any]) -> str:
     return str(pair[0])
 
 
-def fork_safe(*memories: Generations[Any]) -> None:
+class _Forks(Protocol):
+    def after_fork(self) -> None: ...
+
+
+_forks: WeakSet[_Forks] = WeakSet()
+
+
+def fork_safe(*memories: _Forks) -> None:
     """Have these usable in forked children."""
-    if hasattr(os, "register_at_fork"):
-        for memory in memories:
-            os.register_at_fork(after_in_child=memory.after_fork)
+    _forks.update(memories)
+
+
+def _after_fork() -> None:
+    for memory in list(_forks):
+        memory.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

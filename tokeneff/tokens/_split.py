@@ -41,3 +41,16 @@ def raw_parts(prompt: Prompt) -> InputParts:
             else:
                 history += tokens
     return InputParts(system, tools, history, assistant, results, attached, user)
+
+
+def scaled(parts: InputParts, total: int) -> InputParts:
+    """The same parts as shares of another total, in whole tokens that sum to it (largest remainders first)."""
+    own = sum(parts)
+    if total <= 0 or own <= 0:
+        return parts._replace(**dict.fromkeys(parts._fields, 0))._replace(user=max(total, 0))
+    shares = [part * total for part in parts]
+    whole = [share // own for share in shares]
+    rests = sorted(range(len(shares)), key=lambda index: (-(shares[index] % own), index))
+    for index in rests[: total - sum(whole)]:
+        whole[index] += 1
+    return type(parts)(*whole)
