@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tokeneff.report._report import report
 from tokeneff.report._values import (
     Break,
     Decided,
@@ -10,6 +11,7 @@ from tokeneff.report._values import (
     Latency,
     Part,
     Report,
+    ReportError,
     Row,
     Session,
     SlowCall,
@@ -26,10 +28,12 @@ __all__ = [
     "Latency",
     "Part",
     "Report",
+    "ReportError",
     "Row",
     "Session",
     "SlowCall",
     "Sums",
     "Table",
     "Unpriced",
+    "report",
 ]

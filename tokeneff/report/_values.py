@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
+from tokeneff.errors import TokeneffError
+
 if TYPE_CHECKING:
     from tokeneff.report._series import Series
 
@@ -25,6 +27,15 @@ FindingKind: TypeAlias = Literal[
 ]
 Evidence: TypeAlias = Literal["measured", "what-if"]
 """``measured``: money that was paid for nothing; ``what-if``: what another choice would have saved at list prices."""
+
+
+class ReportError(TokeneffError, ValueError):
+    """A report cannot be made as asked; the text says what can.
+
+    Example::
+
+        tokeneff.report.report("sqlite:///tokeneff.db", by=["colour"])   # ReportError: … no tag of these calls …
+    """
 
 
 class Sums(NamedTuple):

@@ -1,0 +1,29 @@
+"""What to do: each module here looks for one kind of waste.
+
+It has `find(reading)`, or `find(reading, prices)`, which yields findings. What a finding saves is bounded by what the
+calls concerned cost, and is computed from what was paid, not from list prices, wherever that is possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tokeneff.report._advice import failed, identical, models, outputs, prefix, stale, tools
+from tokeneff.report._reading import Reading
+from tokeneff.report._values import Finding
+
+if TYPE_CHECKING:
+    from tokeneff.prices import Prices
+
+
+def findings(reading: Reading, prices: Prices | None) -> tuple[Finding, ...]:
+    """All findings that save something, the largest first."""
+    ordered = sorted(_found(reading, prices), key=lambda finding: (-finding.saves, finding.kind, finding.title))
+    return tuple(finding for finding in ordered if finding.saves > 0)
+
+
+def _found(reading: Reading, prices: Prices | None) -> Iterator[Finding]:
+    for look in (prefix, tools, stale, identical, outputs, failed):
+        yield from look.find(reading)
+    yield from models.find(reading, prices)
