@@ -30,8 +30,12 @@ def likeness(earlier: Seen, new: Seen) -> Likeness:
       in common, and the model has not spoken yet, they are two prompts about one text and no session;
     * if it goes back to more than half of them, as a retry does. Less is a new conversation with the same opening;
     * if it differs somewhere and then repeats what came after (an edit, a message left out), and at least 30 % of the
-      tokens of the shorter one are common to both. The figure is ours. One that differs and repeats nothing after it
-      is a branch: nothing that was sent before is sent again, so nothing can have been lost.
+      tokens of the shorter one are common to both. The figure is ours;
+    * if it differs in something that the model did not say, and the model has spoken since: a message whose context
+      was taken out again once it was answered.
+
+    Any other that differs is a branch, and a session of its own: two questions after the same examples, or two runs of
+    one agent in which the model said different things.
     """
     length = common(earlier.digests, new.digests)
     mine, theirs = new.messages, earlier.messages
@@ -47,12 +51,18 @@ def likeness(earlier: Seen, new: Seen) -> Likeness:
     pieces = new.pieces[new.head :]
     after = sum(piece.tokens for piece in pieces[lead:] if piece.digest in rest)
     if not after:
-        return Likeness(False, False, same_model, length, 0)
+        return Likeness(False, _answered_after(earlier, new, lead), same_model, length, 0)
     shared = after + sum(piece.tokens for piece in pieces[:lead])
     shorter = min(
         sum(piece.tokens for piece in pieces), earlier.tokens(len(earlier.pieces)) - earlier.tokens(earlier.head)
     )
     return Likeness(False, shared >= 0.3 * shorter, same_model, length, shared)
+
+
+def _answered_after(earlier: Seen, new: Seen, lead: int) -> bool:
+    if not lead or earlier.pieces[earlier.head + lead].kind == "assistant":
+        return False
+    return any(piece.kind == "assistant" for piece in new.pieces[new.head + lead :])
 
 
 def _heads_alike(earlier: Seen, new: Seen) -> bool:
