@@ -1,0 +1,78 @@
+"""What `tokeneff report` reports on: a ledger's file, or logs read into a ledger in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tokeneff.ledger import Ledger
+    from tokeneff.logs import Skipped
+    from tokeneff.prices import Prices
+
+_MANY = 50_000
+"""Rows without kept sums, from which on making them is worth the while."""
+
+
+class Given(NamedTuple):
+    """What to report on."""
+
+    ledger: str | Ledger
+    name: str
+    since: int | None
+    """Microseconds since 1970."""
+    prices: Prices
+    notes: tuple[str, ...] = ()
+    """What is to be said of the source, one line each."""
+
+
+def from_ledger(url: str, since: int | None, prices: Prices) -> Given:
+    """A ledger's file; its sums are brought up to date where that saves much and can be done at once."""
+    from tokeneff.ledger import connect_readonly
+    from tokeneff.report._kept import keep, waiting
+
+    with closing(connect_readonly(url)) as connection:
+        late = waiting(connection) > _MANY
+        path = connection.execute("PRAGMA database_list").fetchone()[2]
+    if late:
+        try:
+            with closing(sqlite3.connect(path, isolation_level=None)) as writing:
+                keep(writing)
+        except sqlite3.Error:
+            pass  # it cannot be written, or somebody else is writing: the report takes longer, that is all
+    return Given(url, url, since, prices)
+
+
+def from_logs(
+    paths: list[str], claude_code: str | None, codex: str | None, since: int | None, prices: Prices, stack: ExitStack
+) -> Given:
+    """Logs, read now.
+
+    Raises:
+        FileNotFoundError: there are none where they should be.
+    """
+    from tokeneff import logs
+    from tokeneff.ledger import open_ledger
+
+    sources: list[str | logs.Source] = [*paths]
+    names = [*paths]
+    if claude_code is not None:
+        sources.append(logs.claude_code(claude_code or None))
+        names.append(f"Claude Code's logs{f' in {claude_code}' if claude_code else ''}")
+    if codex is not None:
+        sources.append(logs.codex(codex or None))
+        names.append(f"Codex's logs{f' in {codex}' if codex else ''}")
+    start = None if since is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since)
+    reading = logs.records(sources, since=start, prices=prices)
+    ledger = stack.enter_context(open_ledger("memory://"))
+    ledger.write(reading)
+    return Given(ledger, ", ".join(names), since, prices, tuple(_skipped(reading.skipped)))
+
+
+def _skipped(skipped: Skipped) -> list[str]:
+    return [
+        f"not used: {reason} ({count:,}, as {', '.join(skipped.examples[reason])})"
+        for reason, count in sorted(skipped.counts.items(), key=lambda item: -item[1])
+    ]
