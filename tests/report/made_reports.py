@@ -160,6 +160,7 @@ def _counted(random: Random, record: CallRecord, rank: int) -> CallRecord:
         cache_read=read,
         cache_write=0,
         reasoning=written // 3,
+        price_confidence="unknown" if not priced else "assumed" if rank == 1 else "listed",
         **{f"in_{name}": part for name, part in zip(INPUT, parts, strict=True)},
         out_text=written - 2 * (written // 3),
         out_reasoning=written // 3,

@@ -84,6 +84,8 @@ class Series(NamedTuple):
     """``p50`` and ``p90``, of streams."""
     durations: tuple[tuple[int, int, int], ...]
     """How durations are spread over the whole time: from, to (microseconds), calls."""
+    confidence: Mapping[str, tuple[int, int]]
+    """How far costs can be trusted, over the whole time: `Confidence` to calls and their cost."""
 
 
 def series(connection: Connection, since: int | None = None) -> Series | None:
@@ -117,6 +119,7 @@ def series(connection: Connection, since: int | None = None) -> Series | None:
         duration={f"p{share}": timed.duration(share) for share in (50, 90, 99)},
         first_chunk={f"p{share}": timed.first_chunk(share) for share in (50, 90)},
         durations=timed.spread(),
+        confidence={name: (int(calls), int(cost)) for name, calls, cost in connection.execute(_TRUST, (since,))},
     )
 
 
@@ -157,6 +160,8 @@ _TOLD: dict[str, str] = {
 _MODEL = "coalesce(nullif(model, ''), nullif(request_model, ''), operation)"
 _SUMS = f"SELECT {_BUCKET}, {_MODEL}, {', '.join(_TOLD.values())} FROM calls WHERE time >= ? GROUP BY 1, 2"
 _TIMES = f"SELECT {_BUCKET}, duration, first_chunk FROM calls WHERE time >= ? AND duration IS NOT NULL"
+_TRUST = """SELECT price_confidence, count(*), coalesce(sum(cost), 0) FROM calls WHERE time >= ?
+    GROUP BY price_confidence ORDER BY price_confidence"""
 _COUNTS = frozenset(("calls", "priced", "errors", "uncounted"))
 
 

@@ -42,12 +42,19 @@ def render(report: Report) -> str:
 
 
 def _page(report: Report, rows: int) -> str:
-    series = report.series
-    body = (
-        title(report),
-        tag("main", head(report), findings(report), _charts() if series else None, *tables(report, rows)),
-    )
-    return document(f"tokeneff: {_summary(report)}", (*body, _foot()), None if series is None else as_json(series))
+    body = (title(report), tag("main", _told(report, rows)), tag("footer", (tag("p", line) for line in _NOTES)))
+    return document(f"tokeneff: {_summary(report)}", body, None if report.series is None else as_json(report.series))
+
+
+def _told(report: Report, rows: int) -> Iterator[Markup]:
+    if not report.total.calls:
+        yield tag("p", "No calls in this period.")
+        return
+    yield head(report)
+    yield findings(report)
+    if report.series is not None:
+        yield _charts()
+    yield from tables(report, rows)
 
 
 def _summary(report: Report) -> str:
@@ -68,16 +75,9 @@ def _charts() -> Markup:
     return tag("section", tag("noscript", without), tag("div", made, class_="charts"), id="charts")
 
 
-def _foot() -> Markup:
-    return tag("footer", (tag("p", line) for line in _notes()))
-
-
-def _notes() -> Iterator[str]:
-    yield (
-        "Times are UTC. Tokens are the provider's own counts, except where marked: ~ in part our estimate, ≥ without "
-        "calls of which nobody knows. “unknown” is not zero."
-    )
-    yield (
-        "Input includes what was read from or written to the prompt cache; output includes reasoning. Sums of money "
-        "leave out calls whose cost is unknown, and say how many."
-    )
+_NOTES = (
+    "Times are UTC. Tokens are the provider's own counts, except where marked: ~ in part our estimate, ≥ without calls "
+    "of which nobody knows. “unknown” is not zero.",
+    "Input includes what was read from or written to the prompt cache; output includes reasoning. Sums of money leave "
+    "out calls whose cost is unknown, and say so.",
+)

@@ -31,7 +31,7 @@ def head(report: Report) -> Markup:
         "div",
         tag("div", _spent(report.total), class_="spent"),
         tag("dl", figures, class_="figures"),
-        tag("div", _sources(report.total), class_="sources"),
+        tag("div", _sources(report), class_="sources"),
         class_="head",
     )
 
@@ -79,16 +79,21 @@ def _figures(report: Report) -> Iterator[tuple[str, Child, str]]:
     total = report.total
     yield "Calls", f"{total.calls:,}", _endings(total)
     yield "Sessions", f"{report.sessions_count:,}", ""
-    yield "Input tokens", tokens(total, total.input_tokens), f"{amount(total.cache_write)} written to the cache"
+    yield "Input tokens", tokens(total, total.input_tokens), _written(total)
     yield "Output tokens", tokens(total, total.output_tokens), f"{amount(total.reasoning)} of them reasoning"
     read = total.cache_share
     yield "Read from the cache", _unknown() if read is None else share(read), f"{amount(total.cache_read)} tokens"
-    yield "Broken prefixes cost", money(total.lost_cost), f"{amount(total.lost)} tokens sent again"
+    lost = _unknown() if total.lost and total.unpriced == total.calls else money(total.lost_cost)
+    yield "Broken prefixes cost", lost, f"{amount(total.lost)} tokens sent again"
     yield "Median duration", *_percentiles(report.latency)
     if report.first_chunk.calls:
-        yield "Median first chunk", *_percentiles(report.first_chunk)
-    if total.tokens_per_second is not None:
-        yield "Output speed", f"{total.tokens_per_second:,.0f}/s", "tokens, from first chunk to end"
+        figure, beneath = _percentiles(report.first_chunk)
+        speed = total.tokens_per_second
+        yield "Median first chunk", figure, beneath if speed is None else f"{beneath}; then {speed:,.0f} tokens/s"
+
+
+def _written(total: Sums) -> str:
+    return f"{amount(total.cache_write)} written to the cache" if total.cache_write else ""
 
 
 def _endings(total: Sums) -> str:
@@ -105,15 +110,28 @@ def _percentiles(latency: Latency) -> tuple[Child, str]:
     return duration(latency.p50), f"p90 {duration(latency.p90)}, p99 {duration(latency.p99)}"
 
 
-def _sources(total: Sums) -> Iterator[Markup]:
+def _sources(report: Report) -> Iterator[Markup]:
+    total, series = report.total, report.series
     counts = (
         ("by the provider", total.provider, "sure"),
         ("our estimate", total.estimated, "weak"),
         ("unknown", total.unknown, "none-known"),
     )
     yield _source("Where token counts come from, by calls", counts)
-    prices = (("priced", total.calls - total.unpriced, "sure"), ("unknown", total.unpriced, "none-known"))
-    yield _source("Whose cost is known, by calls", prices)
+    known = {} if series is None else {name: calls for name, (calls, _) in series.confidence.items()}
+    if sum(known.values()) == total.calls:
+        prices = tuple((said, known.get(name, 0), tone) for name, said, tone in _CONFIDENCE)
+    else:
+        prices = (("a known price", total.calls - total.unpriced, "sure"), ("unknown", total.unpriced, "none-known"))
+    yield _source("Where costs come from, by calls", prices)
+
+
+_CONFIDENCE = (
+    ("listed", "listed price", "sure"),
+    ("assumed", "the same model's price elsewhere", "fair"),
+    ("estimated", "of estimated tokens", "weak"),
+    ("unknown", "unknown", "none-known"),
+)
 
 
 def _source(name: str, shares: tuple[tuple[str, int, str], ...]) -> Markup:
@@ -125,6 +143,8 @@ def _source(name: str, shares: tuple[tuple[str, int, str], ...]) -> Markup:
             wide = 100 * number / whole
             bars.append(tag("rect", x=f"{place:.2f}%", width=f"{wide:.2f}%", height="8", class_=tone))
             place += wide
+        elif source != "unknown":
+            continue
         swatch = tag("i", class_=f"swatch {tone}")
         said.append(tag("li", swatch, f"{source} {number:,}" + (f" ({share(number / whole)})" if number else "")))
     return tag("div", tag("h3", name), tag("svg", bars, height=8, aria_hidden="true"), tag("ul", said))

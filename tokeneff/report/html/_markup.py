@@ -10,7 +10,7 @@ from typing import TypeAlias
 from tokeneff._plain import sound
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
-_VOID = frozenset(("meta", "br", "rect"))
+_VOID = frozenset(("meta",))
 
 
 class Markup(str):

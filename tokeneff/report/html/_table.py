@@ -22,6 +22,8 @@ class Column(Generic[Row]):
     """How a row's number is written where it is known; text is written as it is."""
     hint: str | None = None
     code: bool = False
+    without: str = "unknown"
+    """What is written where a number is ``None``."""
 
     @property
     def side(self) -> str | None:
@@ -41,7 +43,7 @@ def _cell(column: Column[Row], row: Row, *, first: bool) -> Markup:
     value = column.value(row)
     if column.shown is not None:
         if value is None:
-            return tag("td", tag("span", "unknown", class_="unknown"), class_="n")
+            return tag("td", tag("span", column.without, class_="unknown"), class_="n")
         return tag("td", column.shown(row), class_="n", data_v=str(value))
     said = tag("bdi", value, class_="id" if column.code else None) if value else tag("span", "–", class_="soft")
     return tag("th", said, scope="row") if first else tag("td", said, class_="text")

@@ -26,6 +26,9 @@ WORDS = {
 }
 """The parts of a call, as people call them."""
 
+_NARROW = 6
+"""Columns of a table that leaves room for another beside it."""
+
 
 def tables(report: Report, most: int) -> Iterator[Markup]:
     """All tables that have rows, with at most so many each; of longer ones it is said what is left out."""
@@ -33,11 +36,11 @@ def tables(report: Report, most: int) -> Iterator[Markup]:
     for grouped in report.tables:
         columns = (Column[Row](grouped.by, lambda row: brief(row.value)), *_sums(whole))
         yield _section(f"By {grouped.by}", "", columns, grouped.rows, most, _rest)
-    yield _section("Tokens by part", "", _parts(report), [part for part in report.parts if part.tokens], most)
     found = several(report.sessions_count, "session")
     yield _section(f"The most wasteful of {found}", _WASTED, _SESSIONS, report.sessions, most)
     yield _section("Where cached prefixes broke", _BROKEN, _BREAKS, report.breaks, most)
     yield _section("Slowest calls", "", _SLOWEST, report.slowest, most)
+    yield _section("Tokens by part", "", _parts(report), [part for part in report.parts if part.tokens], most)
     yield _section("Errors", "", _ERRORS, report.errors, most)
     yield _section("What policies decided", "", _DECISIONS, report.decisions, most)
     yield _section("Calls of unknown cost", "", _UNPRICED, report.unpriced, most)
@@ -61,7 +64,7 @@ def _section(
         tag("header", tag("h2", name), tag("p", about, class_="soft") if about else None),
         table(columns, rows[: len(rows) - len(cut)], name),
         tag("p", f"{left}.", class_="soft") if left else None,
-        class_="tables",
+        class_="tables narrow" if len(columns) <= _NARROW else "tables",
     )
 
 
@@ -132,9 +135,11 @@ def _bad(number: int) -> Child:
     return tag("span", f"{number:,}", class_="bad") if number else "0"
 
 
-def _number(title: str, name: str, shown: Callable[[Any], Child], hint: str | None = None) -> Column[Any]:
+def _number(
+    title: str, name: str, shown: Callable[[Any], Child], hint: str | None = None, without: str = "unknown"
+) -> Column[Any]:
     """A column that shows one field of a row."""
-    return Column(title, lambda row: getattr(row, name), lambda row: shown(getattr(row, name)), hint)
+    return Column(title, lambda row: getattr(row, name), lambda row: shown(getattr(row, name)), hint, without=without)
 
 
 def _text(title: str, name: str) -> Column[Any]:
@@ -178,7 +183,9 @@ _WASTED = (
 )
 _SESSIONS: tuple[Column[Session], ...] = (
     _id("session", "session"),
-    _number("wasted", "wasted", money),
+    Column(
+        "wasted", lambda row: None if row.sums.unpriced == row.sums.calls else row.wasted, lambda row: money(row.wasted)
+    ),
     Column(
         "cost", lambda row: None if row.sums.unpriced == row.sums.calls else row.sums.cost, lambda row: spend(row.sums)
     ),
@@ -204,7 +211,7 @@ _BREAKS: tuple[Column[Break], ...] = (
 _SLOWEST: tuple[Column[SlowCall], ...] = (
     _id("call", "call_id"),
     _number("duration", "duration", duration),
-    _number("first chunk", "first_chunk", duration),
+    _number("first chunk", "first_chunk", duration, "Of streams", "–"),
     _number("input", "input_tokens", amount),
     _number("output", "output_tokens", amount),
     _number("cost", "cost", money),
@@ -216,7 +223,7 @@ _SLOWEST: tuple[Column[SlowCall], ...] = (
 
 _ERRORS: tuple[Column[ErrorGroup], ...] = (
     Column("error", lambda row: brief(row.error, 200)),
-    _number("status", "status", str),
+    _number("status", "status", str, "HTTP", "–"),
     _number("calls", "calls", _count),
     _number("retries", "retries", _count),
     Column("cost", lambda row: None if row.unpriced == row.calls else row.cost, lambda row: money(row.cost)),
