@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from threading import Lock
 from typing import Any
 
@@ -12,16 +12,14 @@ from tokeneff._plain import plain
 from tokeneff.tokens._learning import Learning
 from tokeneff.tokens._models import style_of
 from tokeneff.tokens._prompt import Piece, Prompt
-from tokeneff.tokens._remembered import Generations, Known, digest, fork_safe, written
-from tokeneff.tokens._scheme import Elements, Scheme, elements_of, frame, make_scheme
+from tokeneff.tokens._remembered import Generations, Known, digest, fork_safe, shallow_mark, written
+from tokeneff.tokens._scheme import Scheme, elements_of, frame, make_scheme
 from tokeneff.tokens._vocabulary import Vocabularies
 from tokeneff.tokens._vocabulary import vocabularies as shared
 
 _MOST_EXACT = 8 * 1024 * 1024
 _MOST_COUNTED = 16 * 1024 * 1024
 _MOST_SCHEMES = 1000
-_FLAT = frozenset(((str,), (str, str), (str, str, str), (str, str, str, str)))
-"""Types of the values of messages that say plain text: found again by their very strings, whose hashes Python keeps."""
 _NOTHING = Prompt((), 0, "estimator", False, ("request",))
 _SEEN = "messages"
 
@@ -151,30 +149,33 @@ class Counter:
             scheme.encoding,
             scheme.exact,
             tuple(dict.fromkeys(unknown)) if unknown else (),
-            _whole(pieces, parts, body),
+            _whole(pieces, parts.own, body),
         )
 
-    def _messages(self, scheme: Scheme, messages: Sequence[dict[str, Any]], found: list[Known]) -> None:
+    def _messages(self, scheme: Scheme, messages: Sequence[Any], found: list[Known]) -> None:
         """The hot loop: on a long conversation, nearly every message was seen before."""
-        young, key, flat = self._exact.young, scheme.key, _FLAT
+        young, key = self._exact.young, scheme.key
+        message: dict[str, Any]
         for message in messages:
+            mark = None
             if type(message) is dict:  # pyright: ignore[reportUnnecessaryComparison]
-                values = tuple(message.values())
-                if tuple(map(type, values)) in flat:
-                    mark = (key, *message, *values)
-                    known = young.get(mark)
-                    if known is not None:
-                        found.append(known[0])
-                        continue
-                    found.append(self._plain_text(scheme, mark, message))
-                    continue
-            found.append(self._element(scheme, _SEEN, message))
+                role, content = message.get("role"), message.get("content")
+                if len(message) == 2 and type(content) is str and type(role) is str:
+                    mark = (key, role, content)
+                elif role != "assistant":  # what models write is short, or has calls in it
+                    mark = shallow_mark(key, message)
+            if mark is None:
+                found.append(self._element(scheme, _SEEN, message))
+                continue
+            known = young.get(mark)
+            found.append(known[0] if known is not None else self._plain_text(scheme, mark, message))
 
-    def _plain_text(self, scheme: Scheme, mark: tuple[Any, ...], message: dict[str, str]) -> Known:
+    def _plain_text(self, scheme: Scheme, mark: tuple[Any, ...], message: Any) -> Known:
         known = self._exact.get(mark)
         if known is None:
-            known = self._counted_before(scheme, _SEEN, message, written(message))
-            self._exact.put(mark, known, 200 + sum(map(len, message.values())))
+            data = written(message)
+            known = self._counted_before(scheme, _SEEN, message, data)
+            self._exact.put(mark, known, 300 + len(data or b""))
         return known
 
     def _tools(self, scheme: Scheme, tools: Any) -> tuple[Known, ...]:
@@ -220,14 +221,17 @@ def _weight(piece: Piece) -> int:
     return 600 + 60 * len(traits.lines) + 100 * len(traits.volatile) + 80 * len(traits.identifiers)
 
 
-def _whole(pieces: tuple[Piece, ...], parts: Elements, body: Mapping[str, Any]) -> bytes:
+def _whole(pieces: tuple[Piece, ...], own: frozenset[str], body: Mapping[str, Any]) -> bytes:
     """Digest of all pieces and of all that the request has beside them."""
-    own = parts.own
-    rest = [(key, body[key]) for key in sorted(key for key in body if key not in own and isinstance(key, str))]  # pyright: ignore[reportUnnecessaryIsInstance]
+    rest = [(key, body[key]) for key in body if key not in own and isinstance(key, str)]  # pyright: ignore[reportUnnecessaryIsInstance]
+    rest.sort(key=_name)
     data = written(rest)
     if data is None:
-        data = marshal.dumps(plain(rest), 2)
+        data = written(plain(rest)) or b""
     return digest(b"".join([piece[1] for piece in pieces]) + data)
+
+
+_name = itemgetter(0)
 
 
 _own: Counter | None = None

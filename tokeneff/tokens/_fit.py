@@ -171,6 +171,7 @@ class Fit:
 
 
 def _middle(values: list[float], otherwise: float) -> float:
+    """The median: it is little moved by a few requests of another kind."""
     return sorted(values)[len(values) // 2] if values else otherwise
 
 

@@ -90,14 +90,13 @@ class Learning:
         stand, since = self._find(pieces, key)
         if stand is not None:
             new = mix_of(pieces[since:])
-            more = fit.tokens(new)
+            more = fit.tokens(new) if since < len(pieces) else 0.0
             total = stand.tokens + more
             return Guess(total, (fit.grown.bound * more + 2) / max(total, 1.0), None, stand, tuple(new))
         mix = _whole(prompt)
-        own = fit.tokens(mix)
         kept = self._sessions.get((key, session)) if session is not None else None
         if kept:
-            return self._further(kept[0], mix, own, fit)
+            return self._further(kept[0], mix, fit.tokens(mix), fit)
         total = fit.expected(mix)
         return Guess(total, fit.wholes.bound, mix, None, None)
 

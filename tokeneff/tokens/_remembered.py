@@ -76,6 +76,33 @@ def written(element: Any) -> bytes | None:
         return None
 
 
+_TEXTS = frozenset((str, type(None)))
+
+
+def shallow_mark(key: str, message: dict[str, Any]) -> tuple[Any, ...] | None:
+    """What only an equal message has, made of the very strings of one that holds no more than texts and parts of texts;
+    ``None`` for any other. Cheaper than bytes: Python keeps the hash of a string, and knows it again by its identity.
+    """
+    marks: list[Any] = [key]
+    parts: list[dict[str, Any]]
+    for name, value in message.items():
+        if type(value) is str or value is None:
+            marks += (name, value)
+        elif type(value) is list:
+            parts = value
+            marks += (name, len(parts))
+            for part in parts:
+                if type(part) is not dict:  # pyright: ignore[reportUnnecessaryComparison]
+                    return None
+                texts = tuple(part.values())
+                if not _TEXTS.issuperset(map(type, texts)):
+                    return None
+                marks += (tuple(part), texts)
+        else:
+            return None
+    return tuple(marks)
+
+
 def digest(data: bytes) -> bytes:
     """16 bytes."""
     return blake2b(data, digest_size=16).digest()

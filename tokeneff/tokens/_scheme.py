@@ -141,29 +141,34 @@ def elements_of(dialect: str, body: Mapping[str, Any]) -> Elements:
         schema = get("response_format")
         if schema is not None:
             schema = (fields(schema) or {}).get("json_schema")
-        return Elements(get("tools") or get("functions") or (), schema, (), get("messages") or (), _CHAT)
+        return Elements(_listed(get("tools") or get("functions")), schema, (), _listed(get("messages")), _CHAT)
     if dialect == "messages":
         schema = get("output_config") or get("output_format")
         if schema is not None:
             inner = fields(schema) or {}
             schema = (fields(inner.get("format")) or inner).get("schema")
-        return Elements(get("tools") or (), schema, _listed(get("system")), get("messages") or (), _MESSAGES)
+        return Elements(_listed(get("tools")), schema, _listed(get("system")), _listed(get("messages")), _MESSAGES)
     if dialect == "responses":
         schema = get("text")
         if schema is not None:
             schema = (fields((fields(schema) or {}).get("format")) or {}).get("schema")
         unknown = tuple(name for name in ("previous_response_id", "conversation", "prompt") if get(name) is not None)
         system = _listed(get("instructions"))
-        return Elements(get("tools") or (), schema, system, _listed(get("input")), _RESPONSES, unknown)
+        return Elements(_listed(get("tools")), schema, system, _listed(get("input")), _RESPONSES, unknown)
     if dialect == "completions":
         return Elements(messages=_prompts(get("prompt")), own=_PROMPT)
     return Elements(messages=_prompts(get("input")), own=_INPUT)
 
 
 def _listed(value: Any) -> Any:
+    """A sequence as it is, one thing as a list of it; an iterator is not ours to consume."""
+    if type(value) is list or type(value) is tuple:
+        return value  # pyright: ignore[reportUnknownVariableType]
     if value is None or value == "":
         return ()
-    return value if isinstance(value, (list, tuple)) else [value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, str) or fields(value) is not None:
+        return [value]
+    return items(value)
 
 
 def _prompts(value: Any) -> Any:
