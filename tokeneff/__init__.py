@@ -13,22 +13,33 @@ from typing import TYPE_CHECKING, Any
 from tokeneff._api import install, uninstall, unwrap, usage, wrap
 from tokeneff._version import __version__
 from tokeneff.context import tag
-from tokeneff.errors import OtelAlreadyConfigured, TokeneffError, UnsupportedClient
+from tokeneff.errors import LedgerError, OtelAlreadyConfigured, PricesError, TokeneffError, UnsupportedClient
 
 if TYPE_CHECKING:
+    from tokeneff.ledger import CallRecord, Ledger
     from tokeneff.otel import OtelSetup, configure_otel
+    from tokeneff.prices import Cost, Prices
+    from tokeneff.tokens import TokenCount, count
     from tokeneff.totals import Latency, Total, Usage
 
 __all__ = [
+    "CallRecord",
+    "Cost",
     "Latency",
+    "Ledger",
+    "LedgerError",
     "OtelAlreadyConfigured",
     "OtelSetup",
+    "Prices",
+    "PricesError",
+    "TokenCount",
     "TokeneffError",
     "Total",
     "UnsupportedClient",
     "Usage",
     "__version__",
     "configure_otel",
+    "count",
     "install",
     "tag",
     "uninstall",
@@ -38,6 +49,12 @@ __all__ = [
 ]
 
 _LATER = {
+    "CallRecord": "tokeneff.ledger",
+    "Ledger": "tokeneff.ledger",
+    "Cost": "tokeneff.prices",
+    "Prices": "tokeneff.prices",
+    "TokenCount": "tokeneff.tokens",
+    "count": "tokeneff.tokens",
     "configure_otel": "tokeneff.otel",
     "OtelSetup": "tokeneff.otel",
     "Latency": "tokeneff.totals",

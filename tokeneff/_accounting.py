@@ -44,7 +44,9 @@ class Accounting:
             outcome = outcome._replace(account=account)
         if ledger is not None:
             try:
-                ledger.record(call, outcome, provider, began)
+                from tokeneff.ledger._building import record_of
+
+                ledger.add(record_of(call, outcome, account, provider, began))
             except Exception as fault:  # noqa: BLE001 - the ledger's fault is not the call's
                 log_once(("ledger", type(fault)), "a call could not be put on record", exc_info=fault)
         return outcome

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from tokeneff.ledger import Ledger
+    from tokeneff.prices import Prices
     from tokeneff.totals import Usage
 
 C = TypeVar("C")
@@ -27,6 +30,8 @@ def wrap(
     compat: Literal["openinference"] | None = None,
     metric_tags: Iterable[str] | None = None,
     remember_messages: bool | None = None,
+    ledger: str | Ledger | Literal[False] | None = None,
+    prices: str | PathLike[str] | Prices | None = None,
 ) -> C:
     """Get a client that is used exactly like the one passed, and whose every call is in OpenTelemetry.
 
@@ -56,9 +61,14 @@ def wrap(
         metric_tags: names of tags (see :func:`tag`) with few values, which become metric dimensions.
         remember_messages: whether messages of an earlier request, sent again unchanged, are spared the SDK's walk along
             their types, which is most of what a long history costs its client; the request is the same. On by default.
+        ledger: where each settled call is recorded: ``"sqlite:///tokeneff.db"``, or a :class:`Ledger`; the environment
+            variable ``TOKENEFF_LEDGER`` where nothing is given here, and ``False`` for none at all.
+        prices: a ``prices.toml`` with prices of your own, which win over the listed ones (see
+            :class:`tokeneff.prices.Prices`); the environment variable ``TOKENEFF_PRICES`` where nothing is given here.
 
     Raises:
         UnsupportedClient: ``client`` is none that can be wrapped; the text says what can.
+        LedgerError, PricesError: that file cannot be used; the text says why.
         TypeError, ValueError: an argument is wrong; the text says what to write.
     """
     from tokeneff._wrap import wrap_client
@@ -66,7 +76,16 @@ def wrap(
     return wrap_client(
         client,
         _given(
-            tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages
+            tracer_provider=tracer_provider,
+            meter_provider=meter_provider,
+            stream_usage=stream_usage,
+            capture_content=capture_content,
+            mask=mask,
+            compat=compat,
+            metric_tags=metric_tags,
+            remember_messages=remember_messages,
+            ledger=ledger,
+            prices=prices,
         ),
     )
 
@@ -97,6 +116,8 @@ def install(
     compat: Literal["openinference"] | None = None,
     metric_tags: Iterable[str] | None = None,
     remember_messages: bool | None = None,
+    ledger: str | Ledger | Literal[False] | None = None,
+    prices: str | PathLike[str] | Prices | None = None,
 ) -> None:
     """Have every client that is constructed from now on be a wrapped one, for code that builds its own.
 
@@ -110,14 +131,23 @@ def install(
     An SDK that is imported only later is reached when it is.
 
     Args:
-        tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags,
-        remember_messages: as for :func:`wrap`.
+        tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages,
+        ledger, prices: as for :func:`wrap`.
     """
     from tokeneff._install import install_for
 
     install_for(
         _given(
-            tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages
+            tracer_provider=tracer_provider,
+            meter_provider=meter_provider,
+            stream_usage=stream_usage,
+            capture_content=capture_content,
+            mask=mask,
+            compat=compat,
+            metric_tags=metric_tags,
+            remember_messages=remember_messages,
+            ledger=ledger,
+            prices=prices,
         )
     )
 
@@ -159,24 +189,5 @@ def usage(client: Any) -> Usage:
     return settings_of(client).totals.frozen()
 
 
-def _given(
-    tracer_provider: Any,
-    meter_provider: Any,
-    stream_usage: Any,
-    capture_content: Any,
-    mask: Any,
-    compat: Any,
-    metric_tags: Any,
-    remember_messages: Any,
-) -> dict[str, Any]:
-    arguments = {
-        "tracer_provider": tracer_provider,
-        "meter_provider": meter_provider,
-        "stream_usage": stream_usage,
-        "capture_content": capture_content,
-        "mask": mask,
-        "compat": compat,
-        "metric_tags": metric_tags,
-        "remember_messages": remember_messages,
-    }
+def _given(**arguments: Any) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tokeneff._accounting import Accounting
 from tokeneff._flow import Policy
 from tokeneff._memory import Memory
 
 if TYPE_CHECKING:
+    from tokeneff.accounts._accounts import Accounts
+    from tokeneff.ledger import Ledger
+    from tokeneff.prices import Prices
     from tokeneff.telemetry import Telemetry
     from tokeneff.totals import Totals
 
@@ -24,13 +29,26 @@ ARGUMENTS = (
     "compat",
     "metric_tags",
     "remember_messages",
+    "ledger",
+    "prices",
 )
 
 
 class Settings:
     """Checked arguments of ``wrap()``, the policies made of them, and the running totals."""
 
-    __slots__ = ("__weakref__", "arguments", "asks_usage", "capture", "memory", "policies", "telemetry", "totals")
+    __slots__ = (
+        "__weakref__",
+        "arguments",
+        "asks_usage",
+        "capture",
+        "ledger",
+        "memory",
+        "policies",
+        "prices",
+        "telemetry",
+        "totals",
+    )
 
     def __init__(self, **arguments: Any) -> None:
         from tokeneff.telemetry import Telemetry
@@ -41,8 +59,9 @@ class Settings:
         _check(arguments)
         capture = Capture(capture_mode(arguments.get("capture_content")), arguments.get("mask"))
         self.asks_usage: bool = arguments.get("stream_usage", "ask") == "ask"
-        self.capture: bool = capture.wanted
-        self.totals: Totals = Totals()
+        self.prices: Prices = _prices(arguments.get("prices"))
+        self.ledger: Ledger | None = _ledger(arguments.get("ledger"))
+        self.totals: Totals = Totals(self.prices)
         self.telemetry: Telemetry = Telemetry(
             self.totals,
             arguments.get("tracer_provider"),
@@ -52,7 +71,18 @@ class Settings:
             metric_tags=tuple(arguments.get("metric_tags", ())),
         )
         self.memory: Memory | None = Memory() if arguments.get("remember_messages", True) else None
-        self.policies: Sequence[Policy] = (self.telemetry.policy,)
+        keeps_content = self.ledger is not None and self.ledger.content
+        self.capture: bool = capture.wanted or keeps_content
+        accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed)
+        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy)
+
+    def _accounts(self) -> Accounts:
+        from tokeneff._warm import warm
+        from tokeneff.accounts._accounts import Accounts
+        from tokeneff.tokens import counter
+
+        warm("prices", self.prices.preload)
+        return Accounts(counter(), self.prices)
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""
@@ -83,6 +113,22 @@ def memory_of(client: Any) -> Memory | None:
 def settings_of(client: Any) -> Settings:
     """The settings of a wrapped client."""
     return client.__dict__[KEY]
+
+
+def _prices(overlay: Any) -> Prices:
+    from tokeneff.prices import Prices
+
+    return overlay if isinstance(overlay, Prices) else Prices(overlay)
+
+
+def _ledger(given: Any) -> Ledger | None:
+    if given is None:
+        given = os.environ.get("TOKENEFF_LEDGER")
+    if not given:
+        return None
+    from tokeneff.ledger import Ledger
+
+    return given if isinstance(given, Ledger) else Ledger(given)
 
 
 def _check(arguments: dict[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
     TokeneffError
     ├── UnsupportedClient       what was passed to wrap() is no client that it knows        (also a TypeError)
-    └── OtelAlreadyConfigured   configure_otel() found a global provider there already      (also a RuntimeError)
+    ├── OtelAlreadyConfigured   configure_otel() found a global provider there already      (also a RuntimeError)
+    ├── LedgerError             what was named as a ledger is none, or cannot become one    (also a ValueError)
+    └── PricesError             a file of prices cannot be used                             (also a ValueError)
 
 The providers' own errors (``openai.RateLimitError``, ``anthropic.APIStatusError``, …) are never replaced or wrapped:
 they reach the caller as the bare client raises them.

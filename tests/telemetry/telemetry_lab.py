@@ -165,9 +165,26 @@ def series(point: Any) -> tuple[dict[str, Any], float, int]:
 
 
 def plain_attributes(span: ReadableSpan) -> dict[str, Any]:
+    """A span's attributes, but for those of its account, which have tests of their own (tests/accounts)."""
+    return {key: value for key, value in all_attributes(span).items() if not key.startswith(ACCOUNT)}
+
+
+def all_attributes(span: ReadableSpan) -> dict[str, Any]:
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in dict(span.attributes or {}).items()
     }
+
+
+ACCOUNT = (
+    "tokeneff.usage.input.",
+    "tokeneff.usage.output.",
+    "tokeneff.usage.scale",
+    "tokeneff.usage.stale_tokens",
+    "tokeneff.prompt.",
+    "tokeneff.prefix.",
+    "tokeneff.cost.",
+    "tokeneff.session.id",
+)
 
 
 def client_class(sdk: str, flavour: Flavour) -> Any:

@@ -72,6 +72,10 @@ class Telemetry:
             return None
         return instruments(provider)
 
+    def observed(self) -> bool:
+        """Whether anything that a call would tell goes anywhere."""
+        return self.provider() is not None or self.instruments() is not None
+
     def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
         """The policy: a span around the call, or attributes on the span of whoever already traces it."""
         tracer, meters = self.tracer(), self.instruments()

@@ -1,0 +1,42 @@
+"""Loading what the first call will need while that call waits for its reply."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from threading import Thread
+from weakref import WeakSet
+
+from tokeneff._log import log_once
+
+_LONGEST = 2.0
+"""Seconds that a fork waits for what is being loaded."""
+
+_under_way: WeakSet[Thread] = WeakSet()
+
+
+def warm(name: str, load: Callable[[], object]) -> None:
+    """Have ``load`` done in a thread. It must do no harm if it never runs, or fails: that is logged, once."""
+
+    def run() -> None:
+        try:
+            load()
+        except Exception as fault:  # noqa: BLE001 - whoever needs it meets the fault again, where it belongs
+            log_once(("warm", name), "%s could not be loaded: %r", name, fault)
+
+    try:
+        thread = Thread(target=run, name=f"tokeneff-{name}", daemon=True)
+        thread.start()
+    except RuntimeError:  # no more threads, or the interpreter is going down
+        return
+    _under_way.add(thread)
+
+
+def _before_fork() -> None:
+    # A child would inherit the locks of modules that are being imported, and nobody to open them.
+    for thread in list(_under_way):
+        thread.join(_LONGEST)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
