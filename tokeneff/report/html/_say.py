@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import floor
 
+_UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -20,7 +22,7 @@ def money(nano: int) -> str:
     if nano < 1_000:
         return "<$0.000001"
     digits = 2 if nano >= 995_000_000 else 4 if nano >= 9_950_000 else 6
-    return f"${nano / 1e9:,.{digits}f}"
+    return f"${_scaled(nano, 10**9, digits):,.{digits}f}"
 
 
 def amount(number: int) -> str:
@@ -31,11 +33,8 @@ def amount(number: int) -> str:
     """
     if number < 10_000:
         return f"{number:,}"
-    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        scaled = number / size
-        if scaled >= 0.9995:
-            return f"{scaled:,.0f}{unit}" if scaled >= 99.95 else f"{scaled:.3g}{unit}"
-    return str(number)
+    size, unit = next(each for each in _UNITS if number * 10_000 >= each[0] * 9_995)
+    return f"{_three(number, size)}{unit}"
 
 
 def duration(micros: int) -> str:
@@ -47,16 +46,16 @@ def duration(micros: int) -> str:
     if micros < 1_000:
         return f"{micros} µs" if micros else "0"
     if micros < 999_500:
-        return f"{_three(micros / 1e3)} ms"
-    seconds = micros / 1e6
-    if seconds < 99.95:
-        return f"{_three(seconds)} s"
-    if seconds < 3_599.5:
-        return _pair(round(seconds), 60, "min", "s")
-    minutes = round(seconds / 60)
+        return f"{_three(micros, 1_000)} ms"
+    if micros < 99_950_000:
+        return f"{_three(micros, 10**6)} s"
+    seconds = _rounded(micros, 10**6)
+    if seconds < 3_600:
+        return _pair(seconds, 60, "min", "s")
+    minutes = _rounded(seconds, 60)
     if minutes < 48 * 60:
         return _pair(minutes, 60, "h", "min")
-    return _pair(round(minutes / 60), 24, "days", "h")
+    return _pair(_rounded(minutes, 60), 24, "days", "h")
 
 
 def share(part: float) -> str:
@@ -65,7 +64,9 @@ def share(part: float) -> str:
     >>> [share(part) for part in (0.004, 0.5, 1.0)]
     ['0.4 %', '50 %', '100 %']
     """
-    return f"{part * 100:.{1 if 0 < part < 0.0995 else 0}f} %"
+    if 0 < part < 0.0995:
+        return f"{floor(part * 1000 + 0.5) / 10:.1f} %"
+    return f"{floor(part * 100 + 0.5)} %"
 
 
 def moment(micros: int) -> str:
@@ -95,8 +96,23 @@ def brief(text: str, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _three(number: float) -> str:
-    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
+def _rounded(number: int, unit: int) -> int:
+    """Half up, as the page's script rounds."""
+    return (2 * number + unit) // (2 * unit)
+
+
+def _scaled(number: int, size: int, digits: int) -> float:
+    return _rounded(number, size // 10**digits) / 10**digits
+
+
+def _three(number: int, size: int) -> str:
+    """A number of units of a size, in three digits, more only where it takes them."""
+    digits = 0 if number >= 100 * size else 1 if number >= 10 * size else 2
+    return (
+        f"{_scaled(number, size, digits):,.{digits}f}".rstrip("0").rstrip(".")
+        if digits
+        else f"{_rounded(number, size):,}"
+    )
 
 
 def _pair(number: int, factor: int, large: str, small: str) -> str:

@@ -33,22 +33,30 @@ function amount(number) {
   if (number === null || number === undefined) return "unknown";
   if (number < 1e4) return grouped(number);
   const [size, unit] = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([size]) => number / size >= 0.9995);
-  const scaled = number / size;
-  return (scaled >= 99.95 ? grouped(Math.round(scaled)) : Number(scaled.toPrecision(3))) + unit;
+  return three(number, size) + unit;
+}
+
+// A number of units of a size, in three digits, more only where it takes them.
+function three(number, size) {
+  const digits = number >= 100 * size ? 0 : number >= 10 * size ? 1 : 2;
+  return (Math.round(number / (size / 10 ** digits)) / 10 ** digits).toLocaleString("en-US", { maximumFractionDigits: digits });
 }
 
 function duration(micros) {
   if (micros === null || micros === undefined) return "unknown";
   if (micros === 0) return "0";
   if (micros < 1e3) return Math.round(micros) + " µs";
-  if (micros < 999.5e3) return Number((micros / 1e3).toPrecision(3)) + " ms";
-  const seconds = micros / 1e6;
-  if (seconds < 99.95) return Number(seconds.toPrecision(3)) + " s";
-  if (seconds < 3599.5) return pair(Math.round(seconds), 60, "min", "s");
+  if (micros < 999.5e3) return three(micros, 1e3) + " ms";
+  if (micros < 99.95e6) return three(micros, 1e6) + " s";
+  const seconds = Math.round(micros / 1e6);
+  if (seconds < 3600) return pair(seconds, 60, "min", "s");
   const minutes = Math.round(seconds / 60);
   return minutes < 48 * 60 ? pair(minutes, 60, "h", "min") : pair(Math.round(minutes / 60), 24, "days", "h");
 }
 const pair = (number, factor, large, small) =>
   `${Math.floor(number / factor)} ${large}` + (number % factor ? ` ${number % factor} ${small}` : "");
 
-const share = (part) => (part === null || part === undefined ? "unknown" : grouped(part * 100, part > 0 && part < 0.0995 ? 1 : 0) + " %");
+function share(part) {
+  if (part === null || part === undefined) return "unknown";
+  return (part > 0 && part < 0.0995 ? grouped(Math.round(part * 1000) / 10, 1) : Math.round(part * 100)) + " %";
+}
