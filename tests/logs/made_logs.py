@@ -13,8 +13,8 @@ SESSION = "0c1c6a4e-0000-4000-8000-000000000001"
 Obj = dict[str, Any]
 
 PRICES = """
-[[price]]
-model = "claude-sonnet-4-5"
+[[model]]
+name = "claude-sonnet-4-5"
 input = 3.0
 cache_read = 0.3
 cache_write = 3.75

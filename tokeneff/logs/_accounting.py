@@ -6,15 +6,18 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tokeneff._flow import Tokens, Written
-from tokeneff.accounts import Account, Asked, InputParts, OutputParts
-from tokeneff.accounts._accounts import Accounts
+from tokeneff.accounts import Account, Accounts, Asked, Prefix
 from tokeneff.ledger import CallRecord
 from tokeneff.logs._values import Logged
 from tokeneff.prices import Cost, Prices
+from tokeneff.tokens._models import style_of
+from tokeneff.tokens._vocabulary import vocabularies
 
 if TYPE_CHECKING:
     from tokeneff.tokens import Counter
 
+_PATIENCE = 2.0
+"""Seconds to wait for a vocabulary: one that is on this machine is loaded in less."""
 _SECOND = 1_000_000
 _NANO = 1_000_000_000
 
@@ -25,16 +28,25 @@ class Accountant:
     def __init__(self, counter: Counter, prices: Prices) -> None:
         self._counter = counter
         self._accounts = Accounts(counter, prices)
+        self._awaited: set[str] = set()
 
     def record(self, call: Logged) -> CallRecord:
         """Return what the ledger would have kept of the call."""
         at = call.time / _SECOND
+        self._await_vocabulary(call.model)
         asked = Asked(call.dialect, call.body, call.model, call.provider, "", call.thread, at)
         opened = self._accounts.open(asked)
         tokens = self._estimated(call) if call.tokens is None else call.tokens
         ended = at + (call.duration or 0) / _SECOND
         account = self._accounts.close(opened, tokens, call.facts, ended, call.batch)
         return _record(call, tokens, account)
+
+    def _await_vocabulary(self, model: str) -> None:
+        """Nobody waits for a log, so that a vocabulary is waited for (once), and all of it counted by the same."""
+        encoding = style_of(model).encoding
+        if encoding not in self._awaited:
+            self._awaited.add(encoding)
+            vocabularies.ready(encoding, _PATIENCE)
 
     def _estimated(self, call: Logged) -> Tokens:
         prompt = self._counter.prompt(call.dialect, call.body, call.model)
@@ -46,24 +58,24 @@ class Accountant:
 
 
 def _record(call: Logged, tokens: Tokens, account: Account) -> CallRecord:
-    parts = account.input._asdict() if account.input is not None else dict.fromkeys(InputParts._fields)
-    output = account.output._asdict() if account.output is not None else dict.fromkeys(OutputParts._fields)
-    prefix, cost = account.prefix, _cost(call, account.cost)
-    return CallRecord(
+    """What the log says of the call, and the account of it."""
+    facts = call.facts
+    record = CallRecord(
+        # As an identifier of its own in hexadecimal, which a ledger keeps in half the space.
         call_id=hashlib.blake2b(call.call_id.encode("utf-8", "replace"), digest_size=16).hexdigest(),
         time=call.time,
         duration=call.duration,
         sdk=call.sdk,
         provider=call.provider,
         request_model=call.model,
-        model=call.facts.model or call.model,
-        service_tier=call.facts.service_tier or "",
+        model=facts.model or call.model,
+        service_tier=facts.service_tier or "",
         session=call.session,
-        response_id=call.facts.id or "",
+        response_id=facts.id or "",
         ending=call.ending,
         error=call.error,
         status=call.status,
-        finish=",".join(call.facts.finish_reasons),
+        finish=",".join(facts.finish_reasons),
         retries=call.retries,
         usage_source=tokens.source,
         input_tokens=tokens.input_tokens,
@@ -72,12 +84,45 @@ def _record(call: Logged, tokens: Tokens, account: Account) -> CallRecord:
         cache_write=tokens.cache_write,
         cache_write_1h=tokens.cache_write_1h,
         reasoning=tokens.reasoning,
-        **{f"in_{name}": value for name, value in parts.items()},
-        **{f"out_{name}": value for name, value in output.items()},
+        tags=call.tags,
+    )
+    return _priced(_with_prefix(_with_parts(record, account), account.prefix), _cost(call, account.cost))
+
+
+def _with_parts(record: CallRecord, account: Account) -> CallRecord:
+    given, said = account.input, account.output
+    return record._replace(
+        **({f"in_{name}": value for name, value in given._asdict().items()} if given is not None else {}),
+        **({f"out_{name}": value for name, value in said._asdict().items()} if said is not None else {}),
         counted=account.counted,
         expected_error=account.expected_error,
         scale=account.scale,
         encoding=account.encoding,
+        stale_tokens=account.stale,
+        toolset=account.toolset,
+        tools=account.tools,
+        called=account.called,
+        request_hash=account.request_hash,
+        system_hash=account.system_hash,
+    )
+
+
+def _with_prefix(record: CallRecord, prefix: Prefix | None) -> CallRecord:
+    if prefix is None:
+        return record
+    return record._replace(
+        prefix_repeated=prefix.repeated,
+        prefix_cause=prefix.cause,
+        prefix_part=prefix.part or "",
+        prefix_position=prefix.position,
+        prefix_detail=prefix.detail,
+        prefix_lost=prefix.lost,
+        prefix_cost=prefix.cost,
+    )
+
+
+def _priced(record: CallRecord, cost: Cost) -> CallRecord:
+    return record._replace(
         cost=cost.nano_usd,
         cost_input=cost.input,
         cost_cache_read=cost.cache_read,
@@ -86,20 +131,6 @@ def _record(call: Logged, tokens: Tokens, account: Account) -> CallRecord:
         price_source=cost.source,
         price_version=cost.version,
         price_confidence=cost.confidence,
-        prefix_repeated=prefix.repeated if prefix is not None else None,
-        prefix_cause=prefix.cause if prefix is not None else "",
-        prefix_part=(prefix.part or "") if prefix is not None else "",
-        prefix_position=prefix.position if prefix is not None else None,
-        prefix_detail=prefix.detail if prefix is not None else "",
-        prefix_lost=prefix.lost if prefix is not None else 0,
-        prefix_cost=prefix.cost if prefix is not None else None,
-        stale_tokens=account.stale,
-        toolset=account.toolset,
-        tools=account.tools,
-        called=account.called,
-        request_hash=account.request_hash,
-        system_hash=account.system_hash,
-        tags=call.tags,
     )
 
 

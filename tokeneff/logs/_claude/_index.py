@@ -69,8 +69,12 @@ class Index:
         for reply, spots in self._spots.items():
             owned[min(spots, key=self._rank)[1]].add(reply)
         self._spots.clear()
-        order = sorted(range(len(self.files)), key=lambda at: (self.files[at].first or 0, str(self.files[at].path)))
+        order = sorted(range(len(self.files)), key=self._age)
         return [(self.files[at], owned[at]) for at in order if owned[at]]
+
+    def _age(self, at: int) -> tuple[int, int, str]:
+        file = self.files[at]
+        return file.first or 0, file.last or 0, str(file.path)
 
     def _rank(self, spot: tuple[bool, int]) -> tuple[bool, int, str]:
         file = self.files[spot[1]]

@@ -15,6 +15,7 @@ from tokeneff.logs._fields import Obj, count, items, last_name, obj, tagged, tex
 from tokeneff.logs._lines import objects
 from tokeneff.logs._values import Logged
 
+_MOST_STEPS = 1000
 _PROVIDERS = (("msg_bdrk_", "aws.bedrock"), ("msg_vrtx_", "gcp.vertex_ai"))
 # Of what a line holds beside the message; the rest (a tool's result once more, in full) is let go.
 _KEPT = ("type", "subtype", "message", "requestId", "sessionId", "session_id", "agentId", "isSidechain", "cwd")
@@ -86,15 +87,16 @@ def _whose(line: Line, path: Path, conversation: Conversation) -> _Whose:
 
 def _before(conversation: Conversation, line: Line) -> _Before:
     """What leads to a reply, back to the reply before it."""
-    model, time, retries = "", None, 0
-    name, steps = line.parent, 0
-    while name and steps < 1000 and (found := conversation.lines.get(name)) is not None:
+    time, retries, steps, ended = None, 0, 0, False
+    name, model = line.parent, ""
+    while name and steps < _MOST_STEPS and (found := conversation.lines.get(name)) is not None:
         if found.role == "assistant":
             model = text(obj(found.fields.get("message")).get("model"))
             break
-        if found.role == "user" and time is None:
-            time = found.time
-        retries += found.fields.get("subtype") == "api_error"
+        ended = ended or bool(found.reply)
+        if not ended:
+            time = found.time if found.role == "user" and time is None else time
+            retries += found.fields.get("subtype") == "api_error"
         name, steps = found.parent, steps + 1
     return _Before(model, time, retries)
 

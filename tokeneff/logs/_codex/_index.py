@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from re import compile as pattern
 
-from tokeneff.logs._codex._lines import Line, line_of
+from tokeneff.logs._codex._lines import Line, by_model, line_of
 from tokeneff.logs._codex._meter import Meter
 from tokeneff.logs._fields import Obj, micros, obj, text
 from tokeneff.logs._lines import objects
@@ -64,7 +64,8 @@ class Thread:
 def scan(path: Path, skipped: Skipped) -> File:
     """Read a file; what cannot be used of it is told to ``skipped``."""
     named = _UUID.findall(path.stem)
-    file, meter, old_turns = File(path, named[-1] if named else path.stem), Meter(), False
+    file, meter = File(path, named[-1] if named else path.stem), Meter()
+    old_turns = replies = False
     for number, fields in objects(path, skipped):
         line = line_of(fields)
         if isinstance(line, str):
@@ -86,6 +87,9 @@ def scan(path: Path, skipped: Skipped) -> File:
             file.keys.append(usage.key)
             file.times.append(line.time or 0)
             file.lines.append(number)
+        replies = replies or (line.kind == "response_item" and by_model(line.payload))
+    if replies and not file.keys:
+        skipped.add("a session whose replies have no usage", str(path))
     return file
 
 
