@@ -210,11 +210,14 @@ def _grid(title: str, names: Iterable[str], rows: Iterable[tuple[str, ...]], *, 
     from rich.text import Text
 
     grid = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    cells = [[clean(value) for value in row] for row in rows]
     for place, name in enumerate(names):
         text = place < texts
-        grid.add_column(name, justify="left" if text else "right", no_wrap=True, overflow="ellipsis", ratio=None)
-    for row in rows:
-        grid.add_row(*(Text(clean(value), style="cyan" if place == 0 else "") for place, value in enumerate(row)))
+        widest = max((len(row[place]) for row in cells), default=0)
+        least = None if text else max(widest, len(name))  # texts are cut where need be, numbers never
+        grid.add_column(name, justify="left" if text else "right", no_wrap=True, overflow="ellipsis", min_width=least)
+    for row in cells:
+        grid.add_row(*(Text(value, style="cyan" if place == 0 else "") for place, value in enumerate(row)))
     if more > 0:
         grid.caption = f"… and {more:,} more (--json has them)"
         grid.caption_justify = "left"
@@ -246,7 +249,7 @@ def _advise(findings: tuple[Finding, ...], out: Output, width: int) -> None:
 
 def _told(finding: Finding) -> Iterator[tuple[str, str]]:
     yield f"-> {clean(finding.action, 300)}", ""
-    facts = f"{several(finding.calls, 'call')}, {amount(finding.tokens)} tokens; {money(finding.spent)} spent on these calls"
+    facts = f"{several(finding.calls, 'call')} for {money(finding.spent)}, {amount(finding.tokens)} tokens"
     session = f" of session {clean(finding.session)}" if finding.session else ""
     yield f"{facts}; as {clean(finding.call_id)}{session}", "dim"
     yield f"how: {finding.how}", "dim"

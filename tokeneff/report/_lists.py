@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from tokeneff.report._advice._words import without_counts
 from tokeneff.report._cubes import CALLS, PREFIXES, SESSIONS, STALE_COST, SUMS, row_of
 from tokeneff.report._reading import Reading, text_of
-from tokeneff.report._sums import CUT, FAILED, sums_of
+from tokeneff.report._sums import CUT, FAILED, merge, sums_of
 from tokeneff.report._values import Break, Decided, ErrorGroup, Session, SlowCall, Sums, Unpriced
 
 _LISTED = 10
@@ -68,15 +69,18 @@ def _sessions(reading: Reading, wasted: Mapping[int, int]) -> Iterator[Session]:
 def breaks(reading: Reading) -> tuple[Break, ...]:
     """Why cached prefixes ended, the dearest cause first."""
     causes: dict[int, tuple[str, str, str]] = {
-        row[0]: row[1:]
+        row[0]: (row[1], row[2], without_counts(row[3]))
         for row in reading.connection.execute("SELECT id, prefix_cause, prefix_part, prefix_detail FROM prefixes")
     }
-    found: list[Break] = []
+    found: dict[tuple[str, str, str], list[int]] = {}
     columns = ("calls", "tokens", "known", "lost_cost", "dearest")
-    for prefix_id, calls, tokens, known, cost, dearest in reading.cells(PREFIXES, ("prefix_id",), columns):
-        example = reading.call(row_of(dearest))[0]
-        found.append(Break(*causes[prefix_id], calls, tokens, cost if known else None, example))
-    return tuple(sorted(found, key=lambda cause: (-(cause.cost or 0), -cause.tokens, cause[:3])))
+    for prefix_id, *values in reading.cells(PREFIXES, ("prefix_id",), columns):
+        merge(found.setdefault(causes[prefix_id], [0] * len(columns)), values)
+    rows = (
+        Break(*key, calls, tokens, cost if known else None, reading.call(row_of(dearest))[0])
+        for key, (calls, tokens, known, cost, dearest) in found.items()
+    )
+    return tuple(sorted(rows, key=lambda cause: (-(cause.cost or 0), -cause.tokens, cause[:3])))
 
 
 def errors(reading: Reading) -> tuple[ErrorGroup, ...]:
@@ -86,8 +90,7 @@ def errors(reading: Reading) -> tuple[ErrorGroup, ...]:
     for kind_id, *values in reading.cells(CALLS, ("kind_id",), columns):
         kind = reading.kinds[kind_id]
         if kind.ending in FAILED or kind.error:
-            known = found.setdefault((kind.error or kind.ending, kind.status), [0] * 5)
-            known[:] = [*(old + new for old, new in zip(known[:4], values[:4], strict=True)), max(known[4], values[4])]
+            merge(found.setdefault((kind.error or kind.ending, kind.status), [0] * len(columns)), values)
     ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0][0], item[0][1] or 0))
     return tuple(
         ErrorGroup(*key, calls, retries, cost, unknown, reading.call(row_of(dearest))[0])

@@ -135,10 +135,11 @@ class Reading:
             found.update(self.connection.execute(f"SELECT id, {column} FROM {table} WHERE id IN ({places})"))
         return found
 
-    def toolset(self, toolset_id: int) -> list[tuple[str, int]]:
-        """The tools of a set: name, tokens by our own count."""
-        row = self.connection.execute("SELECT tools FROM toolsets WHERE id = ?", (toolset_id,)).fetchone()
-        return [(str(name), int(tokens)) for name, tokens in json.loads(row[0])] if row else []
+    def toolset(self, toolset_id: int) -> tuple[str, list[tuple[str, int]]]:
+        """The digest of a set of tools, and the tools: name, tokens by our own count."""
+        sql = "SELECT toolset, tools FROM toolsets WHERE id = ?"
+        digest, tools = self.connection.execute(sql, (toolset_id,)).fetchone() or ("", "[]")
+        return digest or tools, [(str(name), int(tokens)) for name, tokens in json.loads(tools)]
 
     @cached_property
     def tag_names(self) -> tuple[str, ...]:

@@ -115,3 +115,8 @@ def _at(ordered: Sequence[tuple[int, int]], rank: int, longest: int) -> int:
             high = DURATIONS[bucket + 1] if bucket + 1 < len(DURATIONS) else longest
             return min((low + high) // 2, longest)
     return longest
+
+
+def merge(known: list[int], values: Sequence[int]) -> None:
+    """Add to sums, the last of which is a peak: of that the larger one stays."""
+    known[:] = [*(old + new for old, new in zip(known[:-1], values[:-1], strict=True)), max(known[-1], values[-1])]

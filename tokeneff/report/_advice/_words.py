@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-
-def many(count: int, noun: str) -> str:
-    """`1 call`, `2,000 calls`; nouns ending in y become ies."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun[:-1]}ies" if noun.endswith("ply") else f"{count:,} {noun}s"
+_COUNT = re.compile(r"(?<!line )(?<![\w.])\d[\d,.]*\b")
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
@@ -17,3 +13,12 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+
+
+def without_counts(detail: str) -> str:
+    """A detail of a broken prefix without the numbers that differ from call to call; those of lines stay.
+
+    >>> without_counts("system prompt differs at line 3: a timestamp"), without_counts("read 0 of 512 tokens")
+    ('system prompt differs at line 3: a timestamp', 'read … of … tokens')
+    """
+    return _COUNT.sub("…", detail)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tokeneff.report._advice._words import many
 from tokeneff.report._cubes import CALLS, row_of
 from tokeneff.report._reading import Reading
-from tokeneff.report._sums import CUT, FAILED
+from tokeneff.report._sums import CUT, FAILED, merge
 from tokeneff.report._values import Finding
+from tokeneff.report.html._say import several
 
 _TITLES = {
     "failed": "failed, and was paid for",
@@ -31,8 +31,7 @@ def find(reading: Reading) -> Iterator[Finding]:
     for kind_id, *values in reading.cells(CALLS, ("kind_id",), columns):
         ending = reading.kinds[kind_id].ending
         if ending in FAILED | CUT:
-            known = groups.setdefault(ending, [0] * len(columns))
-            known[:] = [*(old + new for old, new in zip(known[:6], values[:6], strict=True)), max(known[6], values[6])]
+            merge(groups.setdefault(ending, [0] * len(columns)), values)
     for ending, (cost, calls, unknown, sent, got, retries, dearest) in groups.items():
         call_id, session = reading.call(row_of(dearest))
         title = (
@@ -41,10 +40,10 @@ def find(reading: Reading) -> Iterator[Finding]:
             else _TITLES[ending].replace("was ", "were ").replace("its reply", "their replies")
         )
         notes = [f"of {unknown:,} the cost is not known"] if unknown else []
-        notes += [f"sent again {many(retries, 'time')} by the SDK"] if retries else []
+        notes += [f"sent again {several(retries, 'time')} by the SDK"] if retries else []
         yield Finding(
             kind="failed_calls",
-            title=f"{many(calls, 'call')} {title}" + (f" ({'; '.join(notes)})" if notes else ""),
+            title=f"{several(calls, 'call')} {title}" + (f" ({'; '.join(notes)})" if notes else ""),
             evidence="measured",
             saves=cost,
             spent=cost,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tokeneff.report._advice._words import many
 from tokeneff.report._reading import Reading
 from tokeneff.report._values import Finding
+from tokeneff.report.html._say import several
 
 
 def find(reading: Reading) -> Iterator[Finding]:
@@ -24,7 +24,7 @@ def find(reading: Reading) -> Iterator[Finding]:
     call_id, session = reading.call(row_id)
     yield Finding(
         kind="identical_requests",
-        title=f"{many(requests, 'request')} sent and answered {calls:,} times in all",
+        title=f"{several(requests, 'request')} sent and answered {calls:,} times in all",
         evidence="measured",
         saves=saves,
         spent=cost,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tokeneff.report._advice._replies import Cell, Group, groups
-from tokeneff.report._advice._words import many
 from tokeneff.report._cubes import LENGTHS, REPLIES, row_of
 from tokeneff.report._reading import Reading
+from tokeneff.report._sums import merge
 from tokeneff.report._values import Finding
+from tokeneff.report.html._say import several
 
 _TIMES = 4
 """So many times the median is over-long."""
@@ -28,7 +29,7 @@ def find(reading: Reading) -> Iterator[Finding]:
 
 def _long(reading: Reading, group: Group) -> Iterator[Finding]:
     median = group.quantile(0.5).high - 1
-    limit = max(_LEAST, _TIMES * median)
+    limit = max(_LEAST, _TIMES * median, _fence(group))
     long = [cell for cell in group.cells if cell.low > limit]
     saves = sum(_beyond(cell, limit) for cell in long)
     if not saves:
@@ -37,7 +38,7 @@ def _long(reading: Reading, group: Group) -> Iterator[Finding]:
     calls = sum(cell.calls for cell in long)
     yield Finding(
         kind="long_outputs",
-        title=f"{many(calls, 'reply')} of {group.name} far longer than the rest: "
+        title=f"{several(calls, 'reply', 'replies')} of {group.name} far longer than the rest: "
         f"over {limit:,} tokens, where the median is {median:,}",
         evidence="what-if",
         saves=saves,
@@ -46,10 +47,19 @@ def _long(reading: Reading, group: Group) -> Iterator[Finding]:
         tokens=sum(cell.output_tokens - cell.calls * limit for cell in long),
         call_id=call_id,
         session=session,
-        how=f"among {many(group.calls, 'reply')} of one model and system prompt: output beyond {limit:,} tokens (the "
-        f"larger of {_LEAST} and {_TIMES} times the median) at what a token of these replies' output cost",
+        how=f"among {several(group.calls, 'reply', 'replies')} of one model and system prompt: output beyond {limit:,} "
+        f"tokens, at what a token of these replies' output cost; {limit:,} is the largest of {_LEAST}, {_TIMES} times "
+        "the median, and Tukey's upper fence over the lengths' logarithms",
         action=f"ask for brevity, or set max_tokens; a limit of {limit:,} would have passed all the others",
     )
+
+
+def _fence(group: Group) -> int:
+    """Above the upper quartile by one and a half times the distance of the quartiles, on a scale of logarithms: lengths
+    of replies spread over orders of magnitude without any of them being odd (Tukey, Exploratory Data Analysis, 1977).
+    """
+    low, high = max(1, group.quantile(0.25).low), max(1, group.quantile(0.75).high - 1)
+    return int(high * (high / low) ** 1.5)
 
 
 def _beyond(cell: Cell, limit: int) -> int:
@@ -62,14 +72,14 @@ def _cut(reading: Reading) -> Iterator[Finding]:
     for kind_id, bucket, *values in reading.cells(REPLIES, ("kind_id", "bucket"), columns):
         kind = reading.kinds[kind_id]
         if kind.ending == "read" and not _CUT.isdisjoint(kind.finish.split(",")) and LENGTHS[bucket] >= _BY_DESIGN:
-            sums = [*(old + new for old, new in zip(sums[:4], values[:4], strict=True)), max(sums[4], values[4])]
+            merge(sums, values)
     calls, tokens, cost, cost_output, dearest = sums
     if not calls:
         return
     call_id, session = reading.call(row_of(dearest))
     yield Finding(
         kind="cut_outputs",
-        title=f"{many(calls, 'reply')} cut off by the output limit",
+        title=f"{several(calls, 'reply', 'replies')} cut off by the output limit",
         evidence="measured",
         saves=cost_output,
         spent=cost,

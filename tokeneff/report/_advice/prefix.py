@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tokeneff.report._advice._words import many
+from tokeneff.report._advice._words import without_counts
 from tokeneff.report._cubes import PREFIXES, row_of
 from tokeneff.report._reading import Reading
+from tokeneff.report._sums import merge
 from tokeneff.report._values import Finding
+from tokeneff.report.html._say import several
 
 _MOST = 5
 """Findings of this kind: the dearest details; the rest is one more."""
@@ -29,7 +31,7 @@ _ACTIONS = {
     "shortened": "trim rarely and much, rather than a little at each turn: every cut breaks the cache once",
     "expired": "ask for a longer cache life (Anthropic: ttl 1h; OpenAI: prompt_cache_retention), or send sooner",
     "missed": "mark the end of the prefix (Anthropic: cache_control), or keep a session's requests on one cache "
-    "(OpenAI: prompt_cache_key)",
+    "(OpenAI: prompt_cache_key; Gemini: an explicit cache)",
     "model_changed": "stay with one model within a session: each model has a cache of its own",
 }
 _HOW = (
@@ -41,12 +43,11 @@ _HOW = (
 def find(reading: Reading) -> Iterator[Finding]:
     """A finding for each place where prefixes break, as a timestamp in line 3 of the system prompt."""
     sql = "SELECT id, prefix_cause, prefix_detail FROM prefixes"
-    details = {row[0]: (row[1], row[2]) for row in reading.connection.execute(sql)}
+    details = {row[0]: (row[1], without_counts(row[2])) for row in reading.connection.execute(sql)}
     columns = ("lost_cost", "cost", "calls", "tokens", "dearest")
     groups: dict[tuple[str, str], list[int]] = {}
     for prefix_id, *values in reading.cells(PREFIXES, ("prefix_id",), columns):
-        known = groups.setdefault(details[prefix_id], [0] * len(columns))
-        known[:] = [*(old + new for old, new in zip(known[:4], values[:4], strict=True)), max(known[4], values[4])]
+        merge(groups.setdefault(details[prefix_id], [0] * len(columns)), values)
     ordered = sorted(groups.items(), key=lambda item: (-item[1][0], item[0]))
     for (cause, detail), values in ordered[:_MOST]:
         where = f" ({detail})" if detail else ""
@@ -54,8 +55,10 @@ def find(reading: Reading) -> Iterator[Finding]:
         yield _finding(reading, title, values, _ACTIONS.get(cause, "keep the beginning of the prompt unchanged"))
     rest = [values for _, values in ordered[_MOST:]]
     if rest:
-        sums = [*(sum(column) for column in list(zip(*rest, strict=True))[:4]), rest[0][4]]
-        title = f"repeated prompts not read from the cache: {many(len(rest), 'other cause')}"
+        sums = [0] * len(columns)
+        for values in rest:
+            merge(sums, values)
+        title = f"repeated prompts not read from the cache: {several(len(rest), 'other cause')}"
         yield _finding(reading, title, sums, "see the list of what broke the cache")
 
 
