@@ -33,7 +33,7 @@ _KINDS = {
     "cache_image_read_mtok": "cache_read_image",
     "output_image_mtok": "output_image",
 }
-_FREE = dict.fromkeys(KINDS, Fraction(0))
+_FREE: Mapping[str, Fraction] = {kind: Fraction(0) for kind in KINDS}
 # Providers whose price pages say that a batch costs half, for models whose own batch price is not listed.
 _HALF = frozenset({"openai", "anthropic", "google", "mistral", "azure", "aws", "groq"})
 _BY_CONTRACT = "what the {} tier costs is in no price list: standard price"

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, cast
 from tokeneff.errors import PricesError
 from tokeneff.prices._rates import KINDS, Quote
 
-_TEXT = ("provider", "host", "tier", "source", "checked")
-_KEYS = frozenset({*KINDS, *_TEXT, "name", "from", "until", "steps", "multiplier", "free"})
+_TEXT = ("provider", "tier", "source", "checked")
+_KEYS = frozenset({*KINDS, *_TEXT, "name", "host", "from", "until", "steps", "multiplier", "free"})
 
 
 class Entry(NamedTuple):
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
     names: tuple[str, ...]
     provider: str
-    host: str
+    hosts: tuple[str, ...]
     tier: str
     since: float
     until: float
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
         """Whether the table is about this model at this place."""
         return (
             (not self.provider or any(fnmatchcase(one, self.provider) for one in providers))
-            and (not self.host or fnmatchcase(host, self.host))
+            and (not self.hosts or any(fnmatchcase(host, glob) for glob in self.hosts))
             and any(fnmatchcase(name, glob) for name in names for glob in self.names)
         )
 
@@ -97,18 +97,9 @@ class _Reader:
 
     def entry(self, number: int, table: dict[str, Any]) -> Entry:
         """One table, checked."""
-        names = table.get("name")
-        named = [names] if isinstance(names, str) else names
-        self._where = f"{self._path}: [[model]] number {number}"
-        if (
-            not isinstance(named, list)
-            or not named
-            or not all(isinstance(n, str) and n for n in cast("list[Any]", named))
-        ):
-            raise self._error(
-                "name", 'write the model\'s name or a pattern of it, as name = "gpt-5*", or a list of such'
-            )
-        names = tuple(name.lower() for name in cast("list[str]", named))
+        names = self._globs(
+            table, "name", 'write the model\'s name or a pattern, as name = "gpt-5*", or a list of such'
+        )
         self._where += f" ({', '.join(names)})"
         for key in table:
             if key not in _KEYS:
@@ -120,6 +111,9 @@ class _Reader:
             raise self._error("free", "write true or false")
         if free and prices:
             raise self._error("free", "leave it out where prices are given, or leave the prices out")
+        hosts = (
+            self._globs(table, "host", "write a host name or a pattern, or a list of such") if "host" in table else ()
+        )
         multiplier = self._number(table, "multiplier") if "multiplier" in table else None
         if not (free or prices or multiplier is not None):
             raise self._error("input", "give prices in dollars per million tokens, or multiplier, or free = true")
@@ -129,7 +123,7 @@ class _Reader:
         return Entry(
             names,
             texts["provider"],
-            texts["host"],
+            hosts,
             texts["tier"],
             self._day(table, "from", float("-inf")),
             self._day(table, "until", float("inf")),
@@ -142,6 +136,13 @@ class _Reader:
 
     def _error(self, key: str, what: str) -> PricesError:
         return PricesError(f"{self._where}: {key}: {what}.")
+
+    def _globs(self, table: Mapping[str, Any], key: str, what: str) -> tuple[str, ...]:
+        value = table.get(key)
+        globs = cast("list[Any]", value if isinstance(value, list) else [value])
+        if not globs or not all(isinstance(glob, str) and glob for glob in globs):
+            raise self._error(key, what)
+        return tuple(glob.lower() for glob in globs)
 
     def _text(self, table: Mapping[str, Any], key: str) -> str:
         value = table.get(key, "")

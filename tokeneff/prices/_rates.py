@@ -26,7 +26,7 @@ KINDS = (
 )
 """What can have a price per token."""
 
-_ORDER: tuple[Confidence, ...] = ("listed", "assumed", "estimated", "unknown")
+_ORDER: dict[Confidence, int] = {"listed": 0, "assumed": 1, "estimated": 2, "unknown": 3}
 _HOUR = Fraction(
     8, 5
 )  # Anthropic: twice the input price, where five minutes cost 1.25 times; and so in Bedrock's list.
@@ -78,7 +78,7 @@ class Quote(NamedTuple):
 
 def weaker(one: Confidence, other: Confidence) -> Confidence:
     """The worse of two."""
-    return max(one, other, key=_ORDER.index)
+    return one if _ORDER[one] > _ORDER[other] else other
 
 
 class Sheet:
@@ -124,11 +124,18 @@ class Sheet:
     def _public(self, full: Mapping[str, Fraction]) -> Rates | None:
         if "input" not in full:
             return None
-        plain = ("input", "cache_read", "cache_write", "cache_write_1h")
-        assumed = tuple(kind for kind in plain if kind in self._absent)
-        rates = [full[kind] for kind in plain]
-        confidence, note = self.confidence, self.note
-        return Rates(*rates, full.get("output"), assumed, self.source, self.version, confidence, note)
+        return Rates(
+            full["input"],
+            full["cache_read"],
+            full["cache_write"],
+            full["cache_write_1h"],
+            full.get("output"),
+            tuple(kind for kind in KINDS[:4] if kind in self._absent),
+            self.source,
+            self.version,
+            self.confidence,
+            self.note,
+        )
 
     def at(self, input_tokens: int) -> Sheet:
         """The sheet that a call with so much input is billed by."""
@@ -175,20 +182,10 @@ class Sheet:
         if tokens.input_source == "estimated" or made == "estimated":
             confidence = weaker(confidence, "estimated")
             note = f"{note}; tokens are estimated" if note else "tokens are estimated"
-        if self.unit == 1:
-            return Cost(
-                fresh + cached + written + made_of,
-                fresh,
-                cached,
-                written,
-                made_of,
-                self.source,
-                self.version,
-                confidence,
-                note,
-            )
-        amounts = _whole((fresh, cached, written, made_of), self.unit)
-        return Cost(sum(amounts), *amounts, self.source, self.version, confidence, note)
+        a, b, c, d = (fresh, cached, written, made_of)
+        if self.unit != 1:
+            a, b, c, d = _whole((a, b, c, d), self.unit)
+        return Cost(a + b + c + d, a, b, c, d, self.source, self.version, confidence, note)
 
     def _missing(self, read: int, write: int, hour: int) -> tuple[str, ...]:
         used = {"cache_read": read, "cache_write": write - hour, "cache_write_1h": hour}
