@@ -141,9 +141,9 @@ class Inserter:
         return self._id("toolsets", (record.toolset, record.tools), self._find_toolset)
 
     def _kind(self, values: tuple[Any, ...]) -> int:
-        numbers = {"stream": int(bool(values[_STREAM])), "status": values[_STATUS]}
+        numbers = {"stream": int(bool(values[_STREAM])), "status": _checked((values[_STATUS],))[0]}
         row = [numbers[name] if name in numbers else _text(value) for name, value in zip(KINDS, values, strict=True)]
-        return self._find("kinds", KINDS, _checked(tuple(row)))
+        return self._find("kinds", KINDS, tuple(row))
 
     def _prefix(self, values: tuple[str, ...]) -> int:
         return self._find("prefixes", PREFIXES, tuple(map(_text, values)))
@@ -190,7 +190,7 @@ def packed(text: str) -> str | bytes:
 
 def to_json(value: Any) -> str:
     """The one JSON text that a value has here."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return sound(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def _text(text: str) -> str:
@@ -204,6 +204,6 @@ def _checked(values: tuple[Any, ...]) -> tuple[Any, ...]:
         if type(value) is int or isinstance(value, int):
             if not -_INT64 <= value < _INT64:
                 raise OverflowError(f"{str(value)[:30]} has more than 64 bits")
-        elif value is not None and not isinstance(value, (float, str)):
+        elif value is not None and not isinstance(value, float):
             raise TypeError(f"{type(value).__name__} where a number belongs")
     return values

@@ -1,0 +1,169 @@
+"""A settled call as a record."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from random import Random
+from time import perf_counter
+from typing import Any
+
+from tokeneff._flow import Call, Outcome
+from tokeneff._log import log_once
+from tokeneff.accounts import Account
+from tokeneff.ledger._record import CallRecord
+
+_NO_ACCOUNT = Account()
+_NO_INPUT, _NO_OUTPUT = (None,) * 7, (None,) * 3
+_NO_PREFIX = (None, "", "", None, "", 0, None)
+
+
+def record_of(
+    call: Call,
+    outcome: Outcome,
+    account: Account | None,
+    provider: str,
+    began: float | None = None,
+    *,
+    keep_content: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> CallRecord:
+    """What the ledger keeps of a call that is over.
+
+    Args:
+        account: its tokens and dollars, or ``None`` where nobody kept accounts.
+        provider: ``gen_ai.provider.name``.
+        began: when the call was made, in seconds since 1970; found from the outcome's clock unless told.
+        keep_content: the messages are kept, as this function returns them (:meth:`Capture.masked`). It is called with
+            attribute names and values that are not serialised yet. ``None``: no content is kept.
+    """
+    account = account or _NO_ACCOUNT
+    facts, tokens, failure = outcome.facts, outcome.tokens, outcome.failure
+    asked = call.body.get("model")
+    asked = asked if isinstance(asked, str) else ""
+    started, first = outcome.started, outcome.first_chunk if call.stream else None
+    if began is None:
+        began = time.time() - (perf_counter() - started if started else 0.0)
+    at = int(began * 1e6)
+    # In the order of the fields: with so many, to name each would cost as much as all the rest.
+    return CallRecord._make(
+        (
+            new_id(at),
+            at,
+            int((outcome.ended - started) * 1e6) if started else None,
+            int((first - started) * 1e6) if first is not None else None,
+            call.endpoint.operation,
+            call.family.name,
+            provider,
+            _endpoint(call),
+            asked,
+            facts.model or asked,
+            facts.service_tier or "",
+            account.session or _tagged_session(call.tags),
+            facts.id or "",
+            call.stream,
+            outcome.ending,
+            "" if failure is None else failure.type,
+            outcome.status if failure is None or failure.status is None else failure.status,
+            ",".join(facts.finish_reasons),
+            len(outcome.attempts),
+            outcome.chunks if call.stream else 0,
+            tokens.source,
+            tokens.input_tokens,
+            tokens.output_tokens,
+            tokens.cache_read,
+            tokens.cache_write,
+            tokens.cache_write_1h,
+            tokens.reasoning,
+            tokens.image_input,
+            tokens.audio_input,
+            tokens.audio_output,
+            *(account.input or _NO_INPUT),
+            *(account.output or _NO_OUTPUT),
+            account.counted,
+            account.expected_error,
+            account.scale,
+            account.encoding,
+            *account.cost[:8],
+            *_prefix(account),
+            account.stale,
+            account.toolset,
+            account.tools,
+            account.called,
+            account.request_hash,
+            account.system_hash,
+            _tags(call.tags) if call.tags else (),
+            (),
+            None if keep_content is None else _content(call, outcome, keep_content),
+        )
+    )
+
+
+def _prefix(account: Account) -> tuple[int | None, str, str, int | None, str, int, int | None]:
+    """How the prompt relates to the one before, in the order of a record's fields."""
+    prefix = account.prefix
+    if prefix is None:
+        return _NO_PREFIX
+    return (
+        prefix.repeated,
+        prefix.cause,
+        prefix.part or "",
+        prefix.position,
+        prefix.detail,
+        prefix.lost,
+        prefix.cost,
+    )
+
+
+def new_id(at: int) -> str:
+    """An id that no other call has; those of later calls sort after it, which keeps the ledger's index compact.
+
+    Args:
+        at: microseconds since 1970.
+    """
+    return f"{(at // 1000) & 0xFFFFFFFFFFFF:012x}{_random.getrandbits(80):020x}"
+
+
+# Not the module's own, which applications seed so that their runs repeat: their calls are new ones all the same.
+_random = Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
+
+_hosts: dict[int, tuple[Any, str]] = {}
+"""Base URLs by their identity, each with what is told of it."""
+
+
+def _endpoint(call: Call) -> str:
+    url = call.client.base_url
+    known = _hosts.get(id(url))
+    if known is not None and known[0] is url:
+        return known[1]
+    host, port = url.host, url.port
+    if port is not None:
+        host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if len(_hosts) > 500:
+        _hosts.clear()
+    _hosts[id(url)] = (url, host)
+    return host
+
+
+def _tagged_session(tags: Mapping[str, Any]) -> str:
+    session = tags.get("session") if tags else None
+    return "" if session is None else str(session)
+
+
+def _tags(tags: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(tags[name])) for name in sorted(tags))
+
+
+def _content(call: Call, outcome: Outcome, keep: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> str | None:
+    try:
+        from tokeneff.telemetry.capture import gathered
+        from tokeneff.telemetry.content import to_json
+
+        kept = keep(gathered(call, outcome))
+        return to_json(kept) if kept else None
+    except Exception as fault:  # noqa: BLE001 - the mask is the user's; neither its text nor traceback may be told
+        log_once(("ledger content", type(fault)), "the content of a call could not be kept: %s", type(fault).__name__)
+        return None
