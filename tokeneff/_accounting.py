@@ -22,13 +22,21 @@ class Accounting:
         accounts: makes the accounts of this wrapping, when the first one is wanted.
         ledger: where each settled call is recorded, or ``None``.
         observed: whether anybody looks at accounts beside the ledger.
+        mask: what messages pass before a ledger that keeps content keeps them.
     """
 
-    def __init__(self, accounts: Callable[[], Accounts], ledger: Ledger | None, observed: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        accounts: Callable[[], Accounts],
+        ledger: Ledger | None,
+        observed: Callable[[], bool],
+        mask: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    ) -> None:
         self._make = accounts
         self._accounts: Accounts | None = None
         self._ledger = ledger
         self._observed = observed
+        self._keep = mask if ledger is not None and ledger.content else None
 
     def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
         """Count the request as it leaves, settle its account when the call is over, and put both on record."""
@@ -43,13 +51,16 @@ class Accounting:
         if account is not None:
             outcome = outcome._replace(account=account)
         if ledger is not None:
-            try:
-                from tokeneff.ledger._building import record_of
-
-                ledger.add(record_of(call, outcome, account, provider, began))
-            except Exception as fault:  # noqa: BLE001 - the ledger's fault is not the call's
-                log_once(("ledger", type(fault)), "a call could not be put on record", exc_info=fault)
+            self._record(ledger, call, outcome, provider, began)
         return outcome
+
+    def _record(self, ledger: Ledger, call: Call, outcome: Outcome, provider: str, began: float) -> None:
+        try:
+            from tokeneff.ledger._building import record_of
+
+            ledger.add(record_of(call, outcome, outcome.account, provider, began, keep_content=self._keep))
+        except Exception as fault:  # noqa: BLE001 - the ledger's fault is not the call's
+            log_once(("ledger", type(fault)), "a call could not be put on record", exc_info=fault)
 
     def _open(self, call: Call, provider: str, at: float) -> Any:
         try:

@@ -73,7 +73,7 @@ class Settings:
         self.memory: Memory | None = Memory() if arguments.get("remember_messages", True) else None
         keeps_content = self.ledger is not None and self.ledger.content
         self.capture: bool = capture.wanted or keeps_content
-        accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed)
+        accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
         self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy)
 
     def _accounts(self) -> Accounts:
@@ -97,6 +97,8 @@ class Settings:
         }
         if self.arguments.get("mask") is not None:
             plain["capture_content"] = False  # never the content without the mask
+            if self.ledger is not None:
+                plain["ledger"] = self.ledger.url
         return _restore, (plain,)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tokeneff._flow import Call, Ending, Facts, Failure, Tokens
 
 if TYPE_CHECKING:
-    from tokeneff.accounts import Dialect
+    from tokeneff.accounts._account import Dialect
 
 Attributes = dict[str, Any]
 

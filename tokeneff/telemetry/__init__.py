@@ -119,7 +119,7 @@ class Telemetry:
 
     def _end(self, span: Span, call: Call, outcome: Outcome, provider: str) -> None:
         found = end_attributes(call, outcome)
-        if call.capture or self._compat is not None:
+        if self._capture.wanted or self._compat is not None:
             self._content(found, call, outcome, provider, span)
         span.set_attributes(found)
         add_attempts(span.add_event, outcome)

@@ -33,7 +33,7 @@ def add_content(
         scope: the OpenTelemetry context of the call's span.
         logger_provider: where events go; OpenTelemetry's global provider unless told.
     """
-    content = capture.masked(_gathered(call, outcome)) if call.capture else {}
+    content = capture.masked(gathered(call, outcome)) if call.capture and capture.wanted else {}
     if content and capture.events:
         _event(found, content, scope, logger_provider)
     seen = content if capture.spans else {}
@@ -46,15 +46,16 @@ def add_content(
         found[name] = to_json(value)
 
 
-def _gathered(call: Call, outcome: Outcome) -> dict[str, Any]:
+def gathered(call: Call, outcome: Outcome) -> dict[str, Any]:
+    """The messages of a call and of its reply, as attribute names and values that are not serialised yet."""
     content = call.endpoint.content
     if content is None:
         return {}
     body: Mapping[str, Any] = outcome.sent if outcome.sent is not None else call.body
-    gathered = dict(content.request(body))
+    found = dict(content.request(body))
     if outcome.facts.output:
-        gathered[names.OUTPUT_MESSAGES] = list(outcome.facts.output)
-    return gathered
+        found[names.OUTPUT_MESSAGES] = list(outcome.facts.output)
+    return found
 
 
 def _event(found: Mapping[str, Any], content: Mapping[str, Any], scope: Any, logger_provider: Any) -> None:
