@@ -27,7 +27,8 @@ class Cost(NamedTuple):
     output: int | None = None
     """Reasoning included."""
     source: str = "unknown"
-    """``genai-prices``, ``prices.toml``, ``provider``, or ``unknown``."""
+    """``genai-prices``, ``corrections.toml`` (ours, over it), the name of the user's file of prices, ``provider``, or
+    ``unknown``."""
     version: str = ""
     """Version or date of the source."""
     confidence: Confidence = "unknown"

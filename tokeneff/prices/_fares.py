@@ -44,16 +44,18 @@ def wanted(model: str, provider: str, host: str, tier: str | None, batch: bool) 
 class Fare:
     """The prices of one model at one place and tier over time; each period's sheet is made at first use."""
 
-    __slots__ = ("_clock", "_corrections", "_found", "_moments", "_notes", "_own", "_sheets", "_wanted", "fixed")
+    __slots__ = ("_clock", "_corrections", "_doubts", "_found", "_moments", "_notes", "_own", "_sheets", "_wanted", "fixed")
 
     def __init__(self, want: Wanted, corrections: Sequence[Entry], own: Sequence[Entry]) -> None:
         place = place_of(want.provider, want.host)
         self._wanted = want
         self._found, self._notes = _look_up(place, want)
+        # Why nothing was found says nothing against a price that a correction gives.
+        self._doubts = self._notes if self._found else ()
         names = tuple({want.model, want.model.rpartition("/")[2], *(name for name, _, _ in spellings(want.model))})
         host, listing = hostname(want.host), self._found.provider.id if self._found else place.listing or ""
         self._corrections = [entry for entry in corrections if entry.concerns(names, (listing,), host)]
-        self._own = [entry for entry in own if entry.concerns(names[:], (want.provider, place.listing or ""), host)]
+        self._own = [entry for entry in own if entry.concerns(names, (want.provider, place.listing or ""), host)]
         days, self._clock = _listed.boundaries(self._found) if self._found else ((), ())
         moments = {float(day) for day in days}
         for entry in (*self._corrections, *self._own):
@@ -83,8 +85,8 @@ class Fare:
         quote = _listed.quote(self._found, want.tier, want.batch, at) if self._found else None
         for entry in self._corrections:
             quote = self._corrected(entry, quote, at)
-        if quote is not None and self._notes:
-            quote = quote.worse("assumed", *self._notes)
+        if quote is not None and self._doubts:
+            quote = quote.worse("assumed", *self._doubts)
         for entry in self._own:
             quote = self._corrected(entry, quote, at)
         return quote
