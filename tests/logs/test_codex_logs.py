@@ -199,7 +199,9 @@ def test_a_fork_of_what_is_not_here(tmp_path: Path, named: bool) -> None:
 
 
 def test_subagents(tmp_path: Path) -> None:
-    spawn = {"thread_spawn": {"parent_thread_id": THREAD, "depth": 1, "agent_nickname": "Ada", "agent_role": "explorer"}}
+    spawn = {
+        "thread_spawn": {"parent_thread_id": THREAD, "depth": 1, "agent_nickname": "Ada", "agent_role": "explorer"}
+    }
     agent = Codex(FORK, 60, source={"subagent": spawn}, session_id=THREAD)
     agent.turn(61, model="gpt-5-mini", turn_id=NEW_TURN)
     agent.user("explore", 61)

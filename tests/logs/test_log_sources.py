@@ -99,7 +99,7 @@ def test_since_keeps_what_went_before(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no file or folder '.*nowhere' to read logs from"):
+    with pytest.raises(FileNotFoundError, match=r"no file or folder '.*nowhere' to read logs from"):
         records(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError):
         claude_code(tmp_path / "nowhere")

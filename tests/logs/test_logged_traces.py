@@ -14,7 +14,15 @@ from tokeneff.ledger import CallRecord
 from tokeneff.logs import records
 
 FOLDER = Path(os.environ.get("TOKENEFF_TRACES") or Path(__file__).resolve().parents[3] / "shared" / "data" / "traces")
-PARTS = ("in_system", "in_tools", "in_user_history", "in_assistant_history", "in_tool_results", "in_attached", "in_user")
+PARTS = (
+    "in_system",
+    "in_tools",
+    "in_user_history",
+    "in_assistant_history",
+    "in_tool_results",
+    "in_attached",
+    "in_user",
+)
 
 
 def lines_of(name: str) -> tuple[Path, list[dict[str, Any]]]:
@@ -107,7 +115,9 @@ def test_a_trace_of_ones_own(tmp_path: Path) -> None:
         {"role": "user", "content": "more"},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "name": "look", "arguments": {"q": 1}}]},
     ]
-    calls = [{"n_messages_in": 1, "created": 1763511492, "prompt_tokens": 9, "completion_tokens": 2, "cached_tokens": 0}]
+    calls = [
+        {"n_messages_in": 1, "created": 1763511492, "prompt_tokens": 9, "completion_tokens": 2, "cached_tokens": 0}
+    ]
     path.write_text(json.dumps({"id": "one", "model": "deepseek-v9", "messages": messages, "calls": calls}) + "\n{\n")
     reading = records(path)
     first, second = reading

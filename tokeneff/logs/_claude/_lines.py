@@ -70,10 +70,12 @@ class Usage(NamedTuple):
 def line_of(number: int, fields: Obj) -> Line | str:
     """Return what the line holds, or why it cannot be used (nothing, for bookkeeping)."""
     kind = fields.get("type")
+    if not isinstance(kind, str):
+        return "a line without a type"
     if kind not in SAYING:
         if kind in BESIDE:
             return _through(number, fields) if "uuid" in fields else ""
-        return f"unknown line type {str(kind)[:40]!r}" if isinstance(kind, str) else "a line without a type"
+        return f"unknown line type {kind[:40]!r}"
     if kind == "system":
         return _through(number, fields)
     message = fields.get("message")
@@ -83,7 +85,7 @@ def line_of(number: int, fields: Obj) -> Line | str:
     said: tuple[Any, ...] | str = content if isinstance(content, str) else tuple(items(content))
     reply = _reply(fields, obj(message)) if kind == "assistant" else ""
     silent = kind == "assistant" and not is_call(fields)
-    role = "" if silent or failed(fields) else str(kind)
+    role = "" if silent or failed(fields) else kind
     return Line(number, _uuid(fields), _parent(fields), micros(fields.get("timestamp")), role, said, reply, fields)
 
 

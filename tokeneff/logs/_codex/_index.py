@@ -12,7 +12,7 @@ from pathlib import Path
 from re import compile as pattern
 
 from tokeneff.logs._codex._lines import Line, by_model, line_of
-from tokeneff.logs._codex._meter import Meter
+from tokeneff.logs._codex._meter import Meter, Usage
 from tokeneff.logs._fields import Obj, micros, obj, text
 from tokeneff.logs._lines import objects
 from tokeneff.logs._values import Skipped
@@ -35,6 +35,8 @@ class File:
     last: int | None = None
     keys: list[str] = field(default_factory=list[str])
     """Of the responses told of, in order."""
+    told: set[Usage] = field(default_factory=set[Usage])
+    """What was told of them: a file that begins within a session may know less of the first."""
     times: list[int] = field(default_factory=list[int])
     lines: list[int] = field(default_factory=list[int])
     fresh: int | None = None
@@ -85,6 +87,7 @@ def scan(path: Path, skipped: Skipped) -> File:
         usage = meter.read(line.kind, line.payload, fields.get("timestamp"))
         if usage is not None:
             file.keys.append(usage.key)
+            file.told.add(usage)
             file.times.append(line.time or 0)
             file.lines.append(number)
         replies = replies or (line.kind == "response_item" and by_model(line.payload))
@@ -126,11 +129,11 @@ def threads(paths: Iterable[Path], skipped: Skipped) -> Iterator[Thread]:
 def _whole(files: Sequence[File]) -> list[File]:
     """Those files of a thread that together say everything: none that says only what others say."""
     kept: list[File] = []
-    said: set[str] = set()
+    said: set[Usage] = set()
     for file in sorted(files, key=lambda file: (-len(file.keys), str(file.path))):
-        if not kept or not said.issuperset(file.keys):
+        if not kept or not file.told <= said:
             kept.append(file)
-            said.update(file.keys)
+            said |= file.told
     return sorted(kept, key=lambda file: (not file.meta, file.first or 0, str(file.path)))
 
 
