@@ -41,15 +41,38 @@ def find_break(earlier: Seen, new: Seen) -> Break | None:
     return _messages(earlier, new)
 
 
-def again(earlier: Seen, new: Seen, length: int) -> int:
-    """Our count of what both requests have, but no longer at the beginning: sent before, and sent again."""
-    rest = Counter(earlier.digests[length:])
+def again(earlier: Seen, new: Seen, start: int, end: int | None = None) -> int:
+    """Our count of what both requests have, but no longer at the beginning: sent before, and sent again.
+
+    Of a system prompt that differs, or a tool of the same name, it is the share of its lines that are the same, each
+    line taken for as long as another: one line with the time of day in it makes all others be paid for again.
+
+    Args:
+        earlier: the request before. new: this one.
+        start: the first piece of both that may differ. end: the piece of ``new`` to stop before.
+    """
+    rest = Counter(earlier.digests[start:])
     tokens = 0
-    for piece in new.pieces[length:]:
+    differing: list[Piece] = []
+    for piece in new.pieces[start:end]:
         if rest[piece.digest] > 0:
             rest[piece.digest] -= 1
             tokens += piece.tokens
+        elif piece.traits.lines:
+            differing.append(piece)
+    if differing:
+        lines = Counter(line for piece in earlier.pieces[start:] if rest[piece.digest] > 0 for line in _lines(piece))
+        for piece in differing:
+            mine = Counter(_lines(piece)) & lines
+            lines -= mine
+            tokens += piece.tokens * mine.total() // len(piece.traits.lines)
     return tokens
+
+
+def _lines(piece: Piece) -> list[tuple[str, bytes]]:
+    """The lines of a system prompt or tool schema; those of one tool are not another one's, brackets and all."""
+    whose = "" if piece.kind == "system" else _name(piece)
+    return [(whose, line) for line in piece.traits.lines]
 
 
 def _models(earlier: Seen, new: Seen) -> str:

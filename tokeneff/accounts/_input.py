@@ -92,6 +92,8 @@ def scaled(total: int, raw: InputParts, ratio: float = 1.0, more: Beyond | None 
     * for ``system``, if the total is more than twice what we expect and 1,000 tokens above it, all above that;
     * for ``attached`` and ``history``, all above what we expect.
 
+    Where nothing at all was counted the total is the ``user``'s, unless it is one of these two.
+
     The figures 2 and 1,000 are ours: vocabularies of different makers differ by up to about 1.6 on the same text, and
     the system prompt and tools of an agent are several thousand tokens.
 
@@ -115,7 +117,7 @@ def scaled(total: int, raw: InputParts, ratio: float = 1.0, more: Beyond | None 
 def _surplus(total: int, shown: int, ratio: float, more: Beyond) -> int:
     expected = round(shown * ratio)
     if not shown:
-        return total
+        return 0 if more.kind == "system" else total
     if more.known is not None and total > more.known:
         return more.known
     above = max(total - expected, 0)

@@ -43,7 +43,7 @@ def likeness(earlier: Seen, new: Seen) -> Likeness:
     lead = length - new.head if aligned else common(theirs, mine)
     same_model = earlier.model == new.model and earlier.provider == new.provider
     if lead == len(theirs):
-        related = lead > 0 and (length >= new.head or new.answers or _heads_alike(earlier, new))
+        related = lead > 0 and (length >= new.head or new.answers or heads_alike(earlier, new))
         return Likeness(related, related, same_model, length, 0)
     if lead == len(mine):
         return Likeness(False, 2 * lead > len(theirs), same_model, length, 0)
@@ -65,7 +65,7 @@ def _answered_after(earlier: Seen, new: Seen, lead: int) -> bool:
     return any(piece.kind == "assistant" for piece in new.pieces[new.head + lead :])
 
 
-def _heads_alike(earlier: Seen, new: Seen) -> bool:
+def heads_alike(earlier: Seen, new: Seen) -> bool:
     """Whether the system prompts have at least half of their lines in common; of unknown lines nothing is held back."""
     mine = [line for piece in new.pieces[new.tools : new.head] for line in piece.traits.lines]
     theirs = {line for piece in earlier.pieces[earlier.tools : earlier.head] for line in piece.traits.lines}

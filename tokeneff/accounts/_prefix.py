@@ -31,7 +31,7 @@ def prefix_of(place: Place, new: Seen, shown: Shown) -> Prefix:
     whole = place.chained or place.length == len(earlier.digests)
     repeated = _repeated(place, earlier, shown, whole)
     if not place.related:
-        return _first(earlier, new, repeated, shown)
+        return _first(earlier, new, place, repeated, shown)
     broken = None if place.chained else find_break(earlier, new)
     if broken is None and _left_out(earlier, shown):
         return _cut_by_provider(earlier, shown)
@@ -89,15 +89,26 @@ def _unbroken(age: float, loss: Loss, earlier: Seen, shown: Shown) -> Break:
     return Break("none")
 
 
-def _first(earlier: Seen, new: Seen, repeated: int, shown: Shown) -> Prefix:
-    """A session's first request: what it shares with others should be read from their cache while that is young."""
-    loss, detail = Loss(), ""
-    if repeated and new.at - earlier.at <= shown.rules.life.sure and earlier.model == new.model:
-        loss = loss_of(earlier, new, repeated, shown, whole=True)
+def _first(earlier: Seen, new: Seen, place: Place, repeated: int, shown: Shown) -> Prefix:
+    """A session's first request: what it shares with others should be read from their cache while that is young.
+
+    Where the head differs, as by a date, ``part``, ``position`` and ``detail`` say so, as of any other request.
+    """
+    broken = find_break(earlier, new) if place.length < new.head else None
+    if broken is not None and broken.part not in ("tools", "system"):
+        broken = None
+    loss = Loss()
+    if new.at - earlier.at <= shown.rules.life.sure and earlier.model == new.model:
+        sent = repeated + round(shown.scale * again(earlier, new, place.length, new.head))
+        loss = loss_of(earlier, new, min(sent, shown.total), shown, whole=True)
+    cost = price_of(loss, earlier, shown)
+    if broken is not None:
+        return Prefix(repeated, "first", broken.part, broken.position, broken.detail, loss.tokens, cost)
+    detail = ""
     if loss.tokens:
-        read = f"the provider read {shown.tokens.cache_read}"
-        detail = f"begins with {loss.possible} tokens of another session: {_UNMARKED if loss.unmarked else read}"
-    return Prefix(repeated, "first", detail=detail, lost=loss.tokens, cost=price_of(loss, earlier, shown))
+        read = _UNMARKED if loss.unmarked else f"the provider read {shown.tokens.cache_read}"
+        detail = f"begins with {loss.possible} tokens of another session: {read}"
+    return Prefix(repeated, "first", detail=detail, lost=loss.tokens, cost=cost)
 
 
 def _span(seconds: float) -> str:

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 from weakref import WeakSet
 
-from tokeneff.accounts._likeness import Likeness, likeness
+from tokeneff.accounts._likeness import Likeness, heads_alike, likeness
 from tokeneff.accounts._seen import Seen, common
 
 _MOST_SESSIONS = 1_000
@@ -57,6 +57,7 @@ class Sessions:
         self._by_message: dict[bytes, Session] = {}
         self._by_reply: dict[bytes, tuple[Session, Seen]] = {}
         self._heads: OrderedDict[bytes, tuple[Session, Seen]] = OrderedDict()
+        self._latest: Seen | None = None
         self._weight = 0
         self._lock = Lock()
         _all.add(self)
@@ -138,10 +139,13 @@ class Sessions:
         return best
 
     def _opening(self, session: Session, new: Seen) -> Place:
-        """A session's first request, beside the latest of any session that begins with the same piece."""
+        """A session's first request, beside the latest of any session that begins alike."""
         known, other = self._heads.get(new.digests[0], (session, None))
         if other is None:
-            return Place(session)
+            # No first piece is the same; but a system prompt may differ by a date, and that is worth telling.
+            latest = self._latest
+            alike = latest is not None and latest.head > latest.tools and heads_alike(latest, new)
+            return Place(session, latest if alike else None, length=0)
         length = common(other.digests, new.digests)
         if known.name == session.name and not other.messages and length == len(other.digests) < len(new.digests):
             # Nothing but a system prompt was sent, for the model to speak first; no message could tell the session.
@@ -163,6 +167,7 @@ class Sessions:
         if session.name is None:
             self._index(session, new.digests[max(place.length, new.head) if place.related else new.head :])
         self._weigh(session)
+        self._latest = new
         if new.digests:
             self._heads[new.digests[0]] = (session, new)
             self._heads.move_to_end(new.digests[0])
