@@ -69,7 +69,7 @@ class Accounting:
                 accounts = self._accounts = self._make()
             return accounts.open(asked(call, provider, at))
         except Exception as fault:  # noqa: BLE001 - the call goes on without an account
-            log_once(("account", type(fault)), "the account of a call could not be opened", exc_info=fault)
+            log_once(("account opened", type(fault)), "the account of a call could not be opened", exc_info=fault)
             return None
 
     def _close(self, opened: Any, outcome: Outcome) -> Account | None:
@@ -77,7 +77,7 @@ class Accounting:
             accounts = cast("Accounts", self._accounts)
             return accounts.close(opened, outcome.tokens, outcome.facts, time.time())
         except Exception as fault:  # noqa: BLE001 - as above
-            log_once(("account", type(fault)), "the account of a call could not be settled", exc_info=fault)
+            log_once(("account settled", type(fault)), "the account of a call could not be settled", exc_info=fault)
             return None
 
 
