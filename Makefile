@@ -23,8 +23,8 @@ env:
 	@.ci/env .venv --group dev
 
 demo:
-	@.ci/env .venv
-	@.venv/bin/tokeneff demo
+	@EXTRAS='[openai,anthropic]' .ci/env .venv-demo
+	@.venv-demo/bin/tokeneff demo
 
 test: env
 	.venv/bin/pytest $(PYTEST)
