@@ -23,7 +23,7 @@ def _finding(finding: Finding, most: int, *, first: bool) -> Markup:
     summary = tag(
         "summary",
         tag("span", money(finding.saves), _bar(finding.saves, most), class_="worth"),
-        tag("span", tag("bdi", brief(finding.title, 300)), tag("small", _facts(finding)), class_="what"),
+        tag("span", tag("bdi", brief(_sentence(finding.title), 300)), tag("small", _facts(finding)), class_="what"),
     )
     return tag("details", summary, tag("div", _why(finding), class_="why"), class_="finding", open=first)
 
@@ -34,7 +34,10 @@ def _facts(finding: Finding) -> str:
 
 
 def _why(finding: Finding) -> Child:
-    told: list[tuple[str, Child]] = [("What to do", finding.action), ("How it was computed", finding.how)]
+    told: list[tuple[str, Child]] = [
+        ("What to do", _sentence(finding.action)),
+        ("How it was computed", _sentence(finding.how)),
+    ]
     if finding.call_id:
         session = (", session ", tag("bdi", brief(finding.session), class_="id")) if finding.session else ()
         told.append(("An example", ("call ", tag("bdi", brief(finding.call_id), class_="id"), *session)))
@@ -45,3 +48,9 @@ def _bar(part: int, whole: int) -> Markup:
     wide = 100 * part / whole if whole > 0 else 0
     rail = tag("rect", width="100%", height=3, class_="rail")
     return tag("svg", rail, tag("rect", width=f"{max(wide, 0):.1f}%", height=3), height=3, aria_hidden="true")
+
+
+def _sentence(text: str) -> str:
+    """Text that begins as sentences do, unless it begins with a name (``claude-…``, ``get_weather``)."""
+    word = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if word.isascii() and word.isalpha() and word.islower() else text

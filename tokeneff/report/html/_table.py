@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +24,8 @@ class Column(Generic[Row]):
     code: bool = False
     without: str = "unknown"
     """What is written where a number is ``None``."""
+    spare: bool = False
+    """Whether it is left out where it is known of no row."""
 
     @property
     def side(self) -> str | None:
@@ -31,8 +33,9 @@ class Column(Generic[Row]):
         return "n" if self.shown is not None else None
 
 
-def table(columns: Sequence[Column[Row]], rows: Iterable[Row], caption: str) -> Markup:
+def table(columns: Sequence[Column[Row]], rows: Sequence[Row], caption: str) -> Markup:
     """A table whose first column names its rows."""
+    columns = [each for each in columns if not each.spare or any(each.value(row) is not None for row in rows)]
     head = (tag("th", column.title, scope="col", title=column.hint, class_=column.side) for column in columns)
     body = (tag("tr", (_cell(column, row, first=not place) for place, column in enumerate(columns))) for row in rows)
     made = tag("table", tag("thead", tag("tr", head)), tag("tbody", body), class_="sortable")

@@ -35,7 +35,9 @@ def tables(report: Report, most: int) -> Iterator[Markup]:
     whole = report.total
     for grouped in report.tables:
         columns = (Column[Row](grouped.by, lambda row: brief(row.value)), *_sums(whole))
-        yield _section(f"By {grouped.by}", "", columns, grouped.rows, most, _rest)
+        # Days come in order; of many, the last ones matter.
+        rows = grouped.rows[::-1] if grouped.by == "day" else grouped.rows
+        yield _section(f"By {grouped.by}", "", columns, rows, most, _rest)
     found = several(report.sessions_count, "session")
     yield _section(f"The most wasteful of {found}", _WASTED, _SESSIONS, report.sessions, most)
     yield _section("Where cached prefixes broke", _BROKEN, _BREAKS, report.breaks, most)
@@ -79,8 +81,14 @@ def _rest(rows: Sequence[Row]) -> str:
 def _sums(whole: Sums) -> tuple[Column[Row], ...]:
     """What is told of any group of calls. ``sorted`` values and what is written are of the same row."""
 
-    def of(title: str, value: Callable[[Sums], float | None], shown: Callable[[Sums], Child], hint: str) -> Column[Row]:
-        return Column(title, lambda row: value(row.sums), lambda row: shown(row.sums), hint)
+    def of(
+        title: str,
+        value: Callable[[Sums], float | None],
+        shown: Callable[[Sums], Child],
+        hint: str,
+        spare: bool = False,
+    ) -> Column[Row]:
+        return Column(title, lambda row: value(row.sums), lambda row: shown(row.sums), hint, spare=spare)
 
     def priced(sums: Sums) -> float | None:
         return None if sums.unpriced == sums.calls else sums.cost
@@ -121,12 +129,14 @@ def _sums(whole: Sums) -> tuple[Column[Row], ...]:
             lambda sums: sums.duration / sums.timed if sums.timed else None,
             lambda sums: duration(sums.duration // sums.timed),
             "From the call to its end, retries included",
+            spare=True,
         ),
         of(
             "tokens/s",
             lambda sums: sums.tokens_per_second,
             lambda sums: f"{sums.tokens_per_second or 0:,.0f}",
             "Output tokens a second after the first chunk, over streams",
+            spare=True,
         ),
     )
 
@@ -139,7 +149,14 @@ def _number(
     title: str, name: str, shown: Callable[[Any], Child], hint: str | None = None, without: str = "unknown"
 ) -> Column[Any]:
     """A column that shows one field of a row."""
-    return Column(title, lambda row: getattr(row, name), lambda row: shown(getattr(row, name)), hint, without=without)
+    return Column(
+        title,
+        lambda row: getattr(row, name),
+        lambda row: shown(getattr(row, name)),
+        hint,
+        without=without,
+        spare=without != "unknown",
+    )
 
 
 def _text(title: str, name: str) -> Column[Any]:

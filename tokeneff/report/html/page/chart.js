@@ -46,9 +46,9 @@ class Chart {
 
   draw() {
     this.width = this.canvas.clientWidth || 600;
-    const { mode, shown } = this, highest = mode.highest ?? this.highest();
-    const levels = mode.highest ? [0, 0.25, 0.5, 0.75, 1] : rounded(highest), top = levels[levels.length - 1];
-    const labels = mode.levels?.(levels) ?? levels.map(mode.format);
+    const { mode, shown } = this, known = mode.series.some((series) => series.values.some((value) => value !== null));
+    const levels = !known ? [0] : mode.highest ? [0, 0.25, 0.5, 0.75, 1] : rounded(this.highest());
+    const labels = known ? mode.levels?.(levels) ?? levels.map(mode.format) : [""], top = levels[levels.length - 1] || 1;
     this.left = 12 + 6.6 * Math.max(...labels.map((label) => label.length));
     this.room = (this.width - this.left - 6) / mode.axis.count;
     const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
@@ -63,9 +63,7 @@ class Chart {
     this.band = draw("rect", { class: "band", y: TOP, height: HEIGHT - TOP - BOTTOM, visibility: "hidden" });
     picture.append(this.band, ...this.times());
     picture.append(...(mode.kind === "bars" ? this.bars(shown, y) : this.lines(shown, y)));
-    if (!mode.series.some((series) => series.values.some((value) => value !== null))) {
-      picture.append(draw("text", { class: "none", x: this.width / 2, y: HEIGHT / 2, "text-anchor": "middle" }, mode.empty ?? "nothing known"));
-    }
+    if (!known) picture.append(draw("text", { class: "none", x: this.width / 2, y: HEIGHT / 2, "text-anchor": "middle" }, mode.empty ?? "nothing known"));
     this.listen(picture);
     this.picture?.remove();
     this.picture = picture;

@@ -36,7 +36,7 @@ function charts(data) {
       { name: "Output", kind: "bars", axis, series: parts(data.output), format: amount, sum: true, note: uncounted },
     ],
     latency: [
-      { name: "To the end", kind: "lines", axis, series: percentiles(data.duration), format: duration, note: calls },
+      { name: "To the end", kind: "lines", axis, series: percentiles(data.duration), format: duration, note: calls, empty: "no durations are known" },
       { name: "First chunk", kind: "lines", axis, series: percentiles(data.first_chunk), format: duration, note: calls, empty: "no streams" },
       { name: "Spread", kind: "bars", touching: true, axis: classAxis(data.durations, duration), series: [all(data.durations.map((each) => each[2]))], format: grouped },
     ],
