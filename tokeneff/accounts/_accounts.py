@@ -19,6 +19,7 @@ from tokeneff.accounts._sessions import Sessions
 from tokeneff.accounts._split import split
 from tokeneff.prices import Cost
 from tokeneff.prices._cost import UNPRICED
+from tokeneff.prices._rates import Rates
 from tokeneff.tokens import Prompt
 
 _CONVERSATIONS = ("chat", "responses", "messages")
@@ -149,10 +150,11 @@ class Accounts:
         total = closing.total if closing.total is not None else opened.counted
         if total is None:
             return None
-        rates = None
-        if place.earlier is not None and closing.tokens.cache_read is not None:
-            model = closing.facts.model or opened.model
-            rates = self._prices.rates(model, opened.provider, opened.host, opened.at, total)
+        model = closing.facts.model or opened.model
+
+        def rates() -> Rates | None:
+            return self._prices.rates(model, opened.provider, opened.host, opened.at, total)
+
         scale = made.scale if made is not None else None
         if scale is None:
             scale = total / closing.prompt.tokens if closing.prompt.tokens else 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ class Shown(NamedTuple):
     unseen: int
     """Tokens that the provider counted before what the request shows."""
     rules: Rules
-    rates: Rates | None
+    rates: Callable[[], Rates | None]
     parallel: bool
     """Whether the earlier request was still under way when this one was sent."""
 
@@ -88,11 +89,12 @@ def price_of(loss: Loss, earlier: Seen, shown: Shown) -> int | None:
     Returns:
         ``None`` where no price of input or of a cached read is known, or what was read is not.
     """
-    tokens, rates = shown.tokens, shown.rates
+    tokens = shown.tokens
     if tokens.cache_read is None:
         return None
     if not loss.tokens:
         return 0
+    rates = shown.rates()
     if rates is None or "cache_read" in rates.assumed:
         return None
     if loss.unmarked:

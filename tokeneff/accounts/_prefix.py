@@ -92,22 +92,24 @@ def _unbroken(age: float, loss: Loss, earlier: Seen, shown: Shown) -> Break:
 def _first(earlier: Seen, new: Seen, place: Place, repeated: int, shown: Shown) -> Prefix:
     """A session's first request: what it shares with others should be read from their cache while that is young.
 
-    Where the head differs, as by a date, ``part``, ``position`` and ``detail`` say so, as of any other request.
+    Where that is lost because the head differs, as by a date, ``part``, ``position`` and ``detail`` say where.
     """
-    broken = find_break(earlier, new) if place.length < new.head else None
-    if broken is not None and broken.part not in ("tools", "system"):
-        broken = None
     loss = Loss()
-    if new.at - earlier.at <= shown.rules.life.sure and earlier.model == new.model:
+    if (
+        shown.total >= shown.rules.minimum
+        and new.at - earlier.at <= shown.rules.life.sure
+        and earlier.model == new.model
+    ):
         sent = repeated + round(shown.scale * again(earlier, new, place.length, new.head))
         loss = loss_of(earlier, new, min(sent, shown.total), shown, whole=True)
     cost = price_of(loss, earlier, shown)
-    if broken is not None:
+    if not loss.tokens:
+        return Prefix(repeated, "first", cost=cost)
+    broken = find_break(earlier, new) if place.length < new.head else None
+    if broken is not None and broken.part in ("tools", "system"):
         return Prefix(repeated, "first", broken.part, broken.position, broken.detail, loss.tokens, cost)
-    detail = ""
-    if loss.tokens:
-        read = _UNMARKED if loss.unmarked else f"the provider read {shown.tokens.cache_read}"
-        detail = f"begins with {loss.possible} tokens of another session: {read}"
+    read = _UNMARKED if loss.unmarked else f"the provider read {shown.tokens.cache_read}"
+    detail = f"begins with {loss.possible} tokens of another session: {read}"
     return Prefix(repeated, "first", detail=detail, lost=loss.tokens, cost=cost)
 
 

@@ -182,7 +182,9 @@ class Sessions:
             self._by_message[digest] = session
 
     def _weigh(self, session: Session) -> None:
-        held = sum([len(seen.digests) for seen in session.recent])
+        held = 0
+        for seen in session.recent:
+            held += len(seen.digests)
         if len(session.keys) > 2 * held + _SLACK:
             # Messages that left a sliding history long ago need not be known any more.
             self._unindex(session)
