@@ -50,9 +50,7 @@ class TokenCount:
     def __str__(self) -> str:
         lines = [
             f"{self.input_tokens:,} input tokens, {self.source} by {self.encoding}, "
-            f"within about {self.expected_error:.1%}".replace(".0%", " %")
-            .replace("%", " %")
-            .replace("  ", " ")
+            f"within about {self.expected_error * 100:.2g} %".replace("%", " %").replace("  ", " ")
         ]
         width = max(map(len, self.parts._fields))
         lines += [f"  {name:{width}}  {tokens:>9,}" for name, tokens in self.parts._asdict().items() if tokens]

@@ -9,12 +9,13 @@ from typing import Any
 
 from tokeneff._log import log_once
 from tokeneff._plain import plain
+from tokeneff.tokens._files import TokenizerFile, tokenizer_file
 from tokeneff.tokens._learning import Learning
-from tokeneff.tokens._models import style_of
+from tokeneff.tokens._models import Style, style_of
 from tokeneff.tokens._prompt import Piece, Prompt
 from tokeneff.tokens._remembered import Generations, Known, digest, fork_safe, shallow_mark, written
 from tokeneff.tokens._scheme import Scheme, elements_of, frame, make_scheme
-from tokeneff.tokens._vocabulary import Vocabularies
+from tokeneff.tokens._vocabulary import FILE, Vocabularies
 from tokeneff.tokens._vocabulary import vocabularies as shared
 
 _MOST_EXACT = 8 * 1024 * 1024
@@ -41,6 +42,7 @@ class Counter:
         self._exact: Generations[Any] = Generations(_MOST_EXACT)
         self._counted: Generations[Known] = Generations(_MOST_COUNTED)
         self._schemes: dict[tuple[str, str], Scheme] = {}
+        self._styles: dict[str, tuple[Style, TokenizerFile | None]] = {}
         self._lock = Lock()
         self._learning = Learning()
         self.counted = 0
@@ -70,7 +72,10 @@ class Counter:
 
     def await_vocabulary(self, model: str, seconds: float) -> bool:
         """Wait for the model's vocabulary to be loaded; returns whether it is. No live call does this."""
-        return self._vocabularies.ready(style_of(model).encoding, seconds) is not None
+        style, file = style_of(model), tokenizer_file(model)
+        if file is not None and not style.own and self._vocabularies.ready(FILE + file.path, seconds) is not None:
+            return True
+        return self._vocabularies.ready(style.encoding, seconds) is not None
 
     def text(self, text: str, model: str) -> int:
         """Tokens of a text, by the model's encoding or the nearest one."""
@@ -116,16 +121,34 @@ class Counter:
 
     def _scheme(self, dialect: str, model: str) -> Scheme:
         found = self._schemes.get((dialect, model))
-        if found is not None and found.vocabulary is not None:
+        if found is not None and found.settled:
             return found
-        style = style_of(model)
+        style, file = self._styles.get(model) or self._style(model)
+        if file is not None:
+            vocabulary = self._vocabularies.ready(FILE + file.path)
+            if vocabulary is not None:
+                return self._settle(
+                    make_scheme(dialect, model, style._replace(encoding=file.label, own=True), vocabulary)
+                )
         vocabulary = self._vocabularies.ready(style.encoding)
-        if found is None or vocabulary is not None:
-            found = make_scheme(dialect, model, style.family, style.encoding, vocabulary, style.own)
-            if len(self._schemes) >= _MOST_SCHEMES:
-                self._schemes = {}
-            self._schemes[dialect, model] = found
+        if vocabulary is not None and (file is None or not self._vocabularies.pending(FILE + file.path)):
+            return self._settle(make_scheme(dialect, model, style, vocabulary))
+        if found is None or vocabulary is not found.vocabulary:
+            found = self._settle(make_scheme(dialect, model, style, vocabulary, settled=False))
         return found
+
+    def _style(self, model: str) -> tuple[Style, TokenizerFile | None]:
+        if len(self._styles) >= _MOST_SCHEMES:
+            self._styles = {}
+        style = style_of(model)
+        found = self._styles[model] = (style, None if style.own else tokenizer_file(model))
+        return found
+
+    def _settle(self, scheme: Scheme) -> Scheme:
+        if len(self._schemes) >= _MOST_SCHEMES:
+            self._schemes = {}
+        self._schemes[scheme.dialect, scheme.model] = scheme
+        return scheme
 
     def _prompt(self, dialect: str, body: Mapping[str, Any], model: str) -> Prompt:
         scheme = self._scheme(dialect, model)
@@ -142,6 +165,8 @@ class Counter:
         unknown = [name for known in found if known[1] for name in known[1]]
         if parts.unknown:
             unknown.extend(parts.unknown)
+        if not parts.messages and any(hasattr(body.get(name), "__next__") for name in parts.own):
+            unknown.append("iterator")
         total = sum([piece[2] for piece in pieces]) + frame(scheme, parts, body)
         return Prompt(
             pieces,

@@ -10,13 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 # Words of letters, numbers, one mark, blanks, and what is outside ASCII: the classes that byte-pair vocabularies of
-# the GPT-4 generation split text into before they merge. Every branch is linear and none can overlap another.
-_CLASSES = re.compile(
-    r"(?P<word>[A-Za-z]+)|(?P<number>[0-9]+)|(?P<blank>[ ]+)|(?P<line>[\t\r\n\f\v]+)"
-    r"|(?P<wide>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+)"
-    r"|(?P<letter>[\u0080-\u2fff]+)|(?P<rest>[^A-Za-z0-9\s\u0080-\u9fff\uac00-\ud7af\uf900-\ufaff]+)|(?P<other>.)",
-    re.DOTALL,
-)
+# the GPT-4 generation split text into before they merge. Every pattern is linear, and none can overlap another.
+_WORD = re.compile(r"[A-Za-z]+")
+_LONG_WORD = re.compile(r"[A-Za-z]{8,}")
+_NUMBER = re.compile(r"[0-9]+")
+_LONG_NUMBER = re.compile(r"[0-9]{4,}")
+_BLANKS = re.compile(r" {2,}")
+_LINES = re.compile(r"[\t\r\n\f\v]+")
+_REST = re.compile(r"[^A-Za-z0-9\s\u0080-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+_LETTER = re.compile(r"[\u0080-\u2fff]+")
+_MARK = re.compile(r"[\u3000-\u303f\u3100-\u33ff]")
+_SEPARATOR = re.compile(r"[\x1c-\x1f]")
 
 _LONGEST = 400_000
 """Characters looked at one by one; a longer text is judged by this much of it, so that an estimate is always cheap."""
@@ -37,26 +42,16 @@ def estimate(text: str) -> int:
     """
     if len(text) > _LONGEST:
         return round(estimate(text[:_LONGEST]) * len(text) / _LONGEST)
-    total = 0.0
-    for found in _CLASSES.finditer(text):
-        size = found.end() - found.start()
-        match found.lastgroup:
-            case "word":
-                total += 1 if size <= 7 else 1 + (size - 7) / 5
-            case "number":
-                total += -(-size // 3)
-            case "blank":
-                total += 0 if size == 1 else 1 + size // 80
-            case "line":
-                total += 1 + size // 20
-            case "wide":
-                total += size * 0.75
-            case "letter":
-                total += size * 0.45
-            case "rest":
-                total += -(-size * 2 // 3)
-            case _:
-                total += 2
+    words, long = len(_WORD.findall(text)), _LONG_WORD.findall(text)
+    total = words + (sum(map(len, long)) - 7 * len(long)) / 5
+    total += len(_NUMBER.findall(text)) + sum([-(-len(found) // 3) - 1 for found in _LONG_NUMBER.findall(text)])
+    total += sum([1 + len(found) // 80 for found in _BLANKS.findall(text)])
+    total += sum([1 + len(found) // 20 for found in _LINES.findall(text)])
+    total += sum([-(-len(found) * 2 // 3) for found in _REST.findall(text)])
+    total += 2 * len(_SEPARATOR.findall(text))
+    if not text.isascii():
+        total += 0.75 * sum(map(len, _WIDE.findall(text))) + 0.45 * sum(map(len, _LETTER.findall(text)))
+        total += len(_MARK.findall(text))
     return max(round(total), 1) if text else 0
 
 

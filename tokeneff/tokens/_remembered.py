@@ -89,7 +89,7 @@ def shallow_mark(key: str, message: dict[str, Any]) -> tuple[Any, ...] | None:
         if type(value) is str or value is None:
             marks += (name, value)
         elif type(value) is list:
-            parts = value
+            parts = value  # pyright: ignore[reportUnknownVariableType]
             marks += (name, len(parts))
             for part in parts:
                 if type(part) is not dict:  # pyright: ignore[reportUnnecessaryComparison]

@@ -10,7 +10,7 @@ from tokeneff.tokens import _anthropic, _openai
 from tokeneff.tokens._estimate import estimate
 from tokeneff.tokens._gather import SHAPES, Gathered, Shape, compact
 from tokeneff.tokens._images import image_rule
-from tokeneff.tokens._models import Family
+from tokeneff.tokens._models import Family, Style
 from tokeneff.tokens._prompt import Content, Kind, Piece
 from tokeneff.tokens._remembered import Known, content_digest
 from tokeneff.tokens._schemas import typescript
@@ -32,6 +32,8 @@ class Scheme(NamedTuple):
     vocabulary: Count | None
     images: str
     shape: Shape
+    settled: bool = True
+    """Whether no better vocabulary is to be expected."""
 
     def text(self, text: str) -> int:
         """Tokens of a text."""
@@ -105,14 +107,15 @@ class Scheme(NamedTuple):
             found.add("text", text or "")
 
 
-def make_scheme(dialect: str, model: str, family: Family, encoding: str, vocabulary: Count | None, own: bool) -> Scheme:
+def make_scheme(dialect: str, model: str, style: Style, vocabulary: Count | None, settled: bool = True) -> Scheme:
     """The scheme of a dialect and model, by the vocabulary that is at hand or, without one, by estimate."""
+    family = style.family
     images = image_rule(model, family)
-    used = encoding if vocabulary is not None else "estimator"
+    used = style.encoding if vocabulary is not None else "estimator"
     shape = SHAPES["anthropic" if dialect == "messages" else family]
-    exact = own and vocabulary is not None
+    exact = style.own and vocabulary is not None
     key = f"{dialect}|{family}|{used}|{images}"
-    return Scheme(key, dialect, family, model, used, exact, vocabulary, images, shape)
+    return Scheme(key, dialect, family, model, used, exact, vocabulary, images, shape, settled)
 
 
 class Elements(NamedTuple):

@@ -35,7 +35,8 @@ _VOLATILE = re.compile(
     r"(?: (?:id|number|no\.?))?[ :=#]{1,3}\d{1,8}\b)",
 )
 _NAMES = {"hex": "identifier"}
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_\-./]{2,63}")
+_IDENTIFIER = re.compile(r"(?<![A-Za-z0-9_\-./])[A-Za-z_\-./]*+[0-9][A-Za-z0-9_\-./]*+")
+_SHORTEST, _LONGEST = 3, 64
 _DIGIT = re.compile(r"\d")
 
 
@@ -94,9 +95,10 @@ def _identifiers(texts: list[str]) -> frozenset[int]:
     seen: set[int] = set()
     left = _LONGEST_TEXT
     for text in texts:
-        for word in _IDENTIFIER.findall(text[:left]):
-            if _DIGIT.search(word) is not None:
-                seen.add(_hash(word.strip("-./")))
+        for found in _IDENTIFIER.findall(text if len(text) <= left else text[:left]):
+            word = found.strip("-./")
+            if _SHORTEST <= len(word) <= _LONGEST:
+                seen.add(_hash(word))
                 if len(seen) >= _MOST_IDENTIFIERS:
                     return frozenset(seen)
         left -= len(text)

@@ -62,6 +62,11 @@ class Vocabularies:
             slot.done.wait(wait)
         return slot.count
 
+    def pending(self, name: str) -> bool:
+        """Whether this encoding may still come."""
+        slot = self._slots.get(name)
+        return slot is None or (slot.count is None and slot.failures <= len(_RETRIES))
+
     def _begin(self, name: str) -> _Slot:
         now = time.monotonic()
         slot = self._slots.get(name)
@@ -90,10 +95,13 @@ class Vocabularies:
             slot.failures += 1
             log_once(
                 ("tokens.vocabulary", name),
-                "the vocabulary %s could not be loaded (%s): tokens are estimated. `pip install tokeneff[offline]` "
-                "brings it along, TIKTOKEN_CACHE_DIR names a folder that has it",
+                "the vocabulary %s could not be loaded (%s): %s",
                 name,
                 type(error).__name__,
+                "`pip install tokeneff[tokenizers]` reads it"
+                if name.startswith(FILE)
+                else "tokens are estimated. "
+                "`pip install tokeneff[offline]` brings it along, TIKTOKEN_CACHE_DIR names a folder that has it",
                 level=logging.INFO,
             )
         finally:
@@ -114,12 +122,23 @@ def _due(slot: _Slot, now: float) -> bool:
         return False
     waited = now - slot.since
     if not slot.done.is_set():
-        return waited > _PATIENCE * (1 + slot.failures)
+        return slot.failures < len(_RETRIES) and waited > _PATIENCE * (1 + slot.failures)
     return waited > _RETRIES[slot.failures - 1]
 
 
+FILE = "file:"
+"""What names of encodings begin with that are paths of tokenizer files."""
+
+
 def load_encoding(name: str) -> Count:
-    """What counts by a tiktoken encoding: from its cached file, from the ``offline`` extra, else by its download."""
+    """What counts by a tiktoken encoding: from its cached file, from the ``offline`` extra, else by its download.
+
+    A name that begins with ``file:`` is that of a tokenizer file.
+    """
+    if name.startswith(FILE):
+        from tokeneff.tokens._files import load_file
+
+        return load_file(name[len(FILE) :])
     from tokeneff.tokens._offline import cached, packaged
 
     encoding: Any = None
