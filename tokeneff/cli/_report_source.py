@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,9 +10,6 @@ if TYPE_CHECKING:
     from tokeneff.ledger import Ledger
     from tokeneff.logs import Skipped
     from tokeneff.prices import Prices
-
-_MANY = 50_000
-"""Rows without kept sums, from which on making them is worth the while."""
 
 
 class Given(NamedTuple):
@@ -29,19 +25,7 @@ class Given(NamedTuple):
 
 
 def from_ledger(url: str, since: int | None, prices: Prices) -> Given:
-    """A ledger's file; its sums are brought up to date where that saves much and can be done at once."""
-    from tokeneff.ledger import connect_readonly
-    from tokeneff.report._kept import keep, waiting
-
-    with closing(connect_readonly(url)) as connection:
-        late = waiting(connection) > _MANY
-        path = connection.execute("PRAGMA database_list").fetchone()[2]
-    if late:
-        try:
-            with closing(sqlite3.connect(path, isolation_level=None)) as writing:
-                keep(writing)
-        except sqlite3.Error:
-            pass  # it cannot be written, or somebody else is writing: the report takes longer, that is all
+    """A ledger's file."""
     return Given(url, url, since, prices)
 
 

@@ -1,7 +1,4 @@
-"""What a report sums up, as cubes: sums over the ledger's calls by a few integer keys.
-
-A cube is read straight from the rows (``facts``), or from sums that are kept beside them (see `_kept`), or both.
-"""
+"""What a report sums up, as cubes: sums over the ledger's calls by a few integer keys."""
 
 from __future__ import annotations
 
@@ -88,8 +85,10 @@ def row_of(dearest: int) -> int:
     return dearest & ((1 << 40) - 1)
 
 
-_STALE = "min(f.stale_tokens, f.input_tokens)"
-_LOST = "max(min(f.prefix_cost, f.cost), 0)"
+STALE = _paid("min(f.stale_tokens, f.input_tokens)")
+"""What a call's stale tool results cost: the cheapest of its input tokens."""
+LOST = "max(min(f.prefix_cost, f.cost), 0)"
+"""What a call's broken prefix cost, never more than the call."""
 _DAY_KEY = f"f.time / {DAY} - (f.time < 0 AND f.time % {DAY} <> 0)"
 _SPOKE = "f.first_chunk IS NOT NULL AND f.chunks > 1 AND f.duration > f.first_chunk AND f.output_tokens > 0"
 
@@ -108,7 +107,7 @@ SUMS: dict[str, str] = {
     "cost_cache_write": "f.cost_cache_write",
     "cost_output": "f.cost_output",
     "lost": "f.prefix_lost",
-    "lost_cost": _LOST,
+    "lost_cost": LOST,
     "stale": "f.stale_tokens",
     "timed": "f.duration IS NOT NULL",
     "duration": "f.duration",
@@ -143,11 +142,11 @@ CALLS = Cube(
         "unpriced_output": "CASE WHEN f.cost IS NULL THEN f.output_tokens END",
         "stale_calls": "f.stale_tokens > 0",
         "stale_spent": "CASE WHEN f.stale_tokens > 0 THEN f.cost END",
-        STALE_COST: _paid(_STALE),
+        STALE_COST: STALE,
     },
     {
         "dearest": _dearest(),
-        "stalest": f"CASE WHEN f.stale_tokens > 0 THEN {_dearest(_paid(_STALE))} END",
+        "stalest": f"CASE WHEN f.stale_tokens > 0 THEN {_dearest(STALE)} END",
         "first": "-f.time",
         "last": "f.time",
     },
@@ -155,7 +154,7 @@ CALLS = Cube(
 SESSIONS = Cube(
     "sessions",
     {"day": _DAY_KEY, "session_id": "ifnull(f.session_id, 0)", "kind_id": "f.kind_id"},
-    {**SUMS, STALE_COST: _paid(_STALE)},
+    SUMS,
     {"first_id": "-f.id", "first": "-f.time", "last": "f.time"},
 )
 TOOLS = Cube(
@@ -193,10 +192,10 @@ PREFIXES = Cube(
         "calls": "1",
         "tokens": "f.prefix_lost",
         "known": "f.prefix_cost IS NOT NULL",
-        "lost_cost": _LOST,
+        "lost_cost": LOST,
         "cost": "f.cost",
     },
-    {"dearest": _dearest(_LOST)},
+    {"dearest": _dearest(LOST)},
     where="f.prefix_id IS NOT NULL AND f.prefix_lost > 0",
 )
 TIMES = Cube(
@@ -213,5 +212,3 @@ FIRSTS = Cube(
     {"longest": "f.first_chunk"},
     where="f.first_chunk IS NOT NULL",
 )
-
-CUBES = (CALLS, SESSIONS, TOOLS, REPLIES, PREFIXES, TIMES, FIRSTS)

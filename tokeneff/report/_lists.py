@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from tokeneff.report._advice._words import without_counts
-from tokeneff.report._cubes import CALLS, PREFIXES, SESSIONS, STALE_COST, SUMS, row_of
+from tokeneff.report._cubes import CALLS, LOST, PREFIXES, SESSIONS, STALE, SUMS, row_of
 from tokeneff.report._reading import Reading, text_of
 from tokeneff.report._sums import CUT, FAILED, merge, sums_of
 from tokeneff.report._values import Break, Decided, ErrorGroup, Session, SlowCall, Sums, Unpriced
@@ -34,16 +34,12 @@ def slowest(reading: Reading) -> tuple[SlowCall, ...]:
 def sessions(reading: Reading) -> tuple[int, tuple[Session, ...]]:
     """How many sessions there are, and the most wasteful ones."""
     unread = [str(key) for key, kind in reading.kinds.items() if kind.ending in FAILED | CUT]
-    wasted = f"min(cost, lost_cost + {STALE_COST} + CASE WHEN kind_id IN ({', '.join(unread)}) THEN cost ELSE 0 END)"
-    columns = ("cost", "lost_cost", STALE_COST)
-    by_kind = reading.statement(SESSIONS, ("session_id", "kind_id"), columns)
-    sql = f"""SELECT session_id, sum(max(ifnull({wasted}, 0), 0)) AS wasted
-        FROM (SELECT session_id, kind_id, ifnull(cost, 0) AS cost, ifnull(lost_cost, 0) AS lost_cost,
-            ifnull({STALE_COST}, 0) AS {STALE_COST} FROM ({by_kind})) WHERE session_id <> 0
-        GROUP BY session_id"""
-    worst = f"SELECT session_id, wasted, count(*) OVER () FROM ({sql}) ORDER BY wasted DESC, session_id LIMIT {_LISTED}"
+    wasted = f"CASE WHEN f.kind_id IN ({', '.join(unread)}) THEN f.cost ELSE ifnull({LOST}, 0) + ifnull({STALE}, 0) END"
+    sql = f"""SELECT f.session_id AS id, sum(min(f.cost, {wasted})) AS wasted FROM facts AS f
+        WHERE {reading.condition} AND f.session_id IS NOT NULL GROUP BY f.session_id"""
+    worst = f"SELECT id, wasted, count(*) OVER () FROM ({sql}) ORDER BY wasted DESC, id LIMIT {_LISTED}"
     rows = reading.connection.execute(worst).fetchall()
-    chosen = {session: wasted for session, wasted, _ in rows if wasted > 0}
+    chosen = {session: wasted for session, wasted, _ in rows if wasted}
     return rows[0][2] if rows else 0, tuple(_sessions(reading, chosen))
 
 

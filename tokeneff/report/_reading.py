@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tokeneff.report._cubes import DAY, Cube
-from tokeneff.report._kept import Kept, kept
+from tokeneff.report._cubes import Cube
 
 _AT_ONCE = 500
+_MOST_KNOWN = 50_000
 
 KIND_NAMES = (
     "operation",
@@ -67,7 +67,7 @@ class Reading:
     def __init__(self, connection: sqlite3.Connection, since: int | None = None) -> None:
         self.connection = connection
         self.since = since
-        self._kept: Kept | None = kept(connection)
+        self._known: dict[str, list[tuple[int, ...]]] = {}
 
     @property
     def condition(self) -> str:
@@ -86,39 +86,33 @@ class Reading:
         Args:
             only: a key, and the values of it that are wanted.
         """
-        for row in self.connection.execute(self.statement(cube, keys, columns, only)):
-            yield tuple(value or 0 for value in row)
-
-    def statement(
-        self,
-        cube: Cube,
-        keys: Sequence[str],
-        columns: Sequence[str] = (),
-        only: tuple[str, Sequence[int]] | None = None,
-    ) -> str:
-        """The SQL of `cells`; a column of which nothing is known is null there."""
         columns = columns or (*cube.sums, *cube.peaks)
-        if self._kept is None:
-            return cube.sql(keys, columns, _and(self.condition, _in(cube.keys, only)))
-        sources = " UNION ALL ".join(self._sources(cube, keys, columns, only))
-        return _grouped(cube, keys, columns, f"({sources})", "1")
+        if tuple(keys) in ((), ("kind_id",)) and only is None:
+            return self._by_kind(cube, keys, columns)
+        condition = self.condition
+        if only is not None:
+            condition = f"{condition} AND {cube.keys[only[0]]} IN ({', '.join(map(str, only[1]))})"
+        return iter(self._read(cube.sql(keys, columns, condition)))
 
-    def _sources(
-        self, cube: Cube, keys: Sequence[str], columns: Sequence[str], only: tuple[str, Sequence[int]] | None
-    ) -> Iterator[str]:
-        assert self._kept is not None
-        upto, table = self._kept.upto, self._kept.table(cube)
-        whole, rest = "1", f"f.id > {upto}"
-        if self.since is not None:
-            day = -(-self.since // DAY)  # the first that is wholly in the period
-            whole = f"day >= {day}"
-            rest = f"{rest} AND +f.time >= {self.since}"  # plus: not by the index of times
-            if day * DAY != self.since:
-                part = f"f.time >= {self.since} AND f.time < {day * DAY} AND +f.id <= {upto}"
-                yield cube.sql(keys, columns, _and(part, _in(cube.keys, only)))
-        named = {key: key for key in cube.keys}
-        yield _grouped(cube, keys, columns, table, _and(whole, _in(named, only)))
-        yield cube.sql(keys, columns, _and(rest, _in(cube.keys, only)))
+    def _by_kind(self, cube: Cube, keys: Sequence[str], columns: Sequence[str]) -> Iterator[Any]:
+        """From one pass over all calls, which everything that asks for sums by kind shares."""
+        every = (*cube.sums, *cube.peaks)
+        rows = self._read(cube.sql(("kind_id",), every, self.condition))
+        places = [every.index(name) + 1 for name in columns]
+        if keys:
+            return ((row[0], *(row[place] for place in places)) for row in rows)
+        how = (sum if name in cube.sums else max for name in columns)
+        whole = (merged(row[place] for row in rows) for merged, place in zip(how, places, strict=True))
+        return iter([tuple(whole)] if rows else [])
+
+    def _read(self, sql: str) -> list[tuple[int, ...]]:
+        """All rows; a short answer is remembered, since several findings ask the same."""
+        known = self._known.get(sql)
+        if known is None:
+            known = [tuple(value or 0 for value in row) for row in self.connection.execute(sql)]
+            if len(known) <= _MOST_KNOWN:
+                self._known[sql] = known
+        return known
 
     @cached_property
     def kinds(self) -> dict[int, Kind]:
@@ -156,20 +150,6 @@ class Reading:
             LEFT JOIN texts AS t ON t.id = f.session_id WHERE f.id = ?"""
         row = self.connection.execute(sql, (row_id,)).fetchone()
         return (text_of(row[0]), row[1]) if row else ("", "")
-
-
-def _grouped(cube: Cube, keys: Sequence[str], columns: Sequence[str], source: str, condition: str) -> str:
-    names = [*keys, *(f"{'sum' if name in cube.sums else 'max'}({name}) AS {name}" for name in columns)]
-    group = f" GROUP BY {', '.join(keys)}" if keys else ""
-    return f"SELECT {', '.join(names)} FROM {source} WHERE {condition}{group}"
-
-
-def _in(keys: Mapping[str, str], only: tuple[str, Sequence[int]] | None) -> str:
-    return "" if only is None else f"{keys[only[0]]} IN ({', '.join(map(str, only[1]))})"
-
-
-def _and(one: str, other: str) -> str:
-    return f"{one} AND {other}" if other else one
 
 
 def text_of(packed: str | bytes) -> str:

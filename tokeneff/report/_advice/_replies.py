@@ -70,22 +70,27 @@ class Group(NamedTuple):
         return f"{self.kind.name}{f' with system prompt {self.system[:8]}' if self.system else ''}"
 
 
-def groups(reading: Reading) -> Iterator[Group]:
-    """All groups of enough calls."""
-    cells: dict[tuple[str, str, str], dict[int, list[tuple[int, Cell]]]] = {}
+def cells(reading: Reading) -> Iterator[tuple[Kind, int, Cell]]:
+    """Calls that were answered and whose cost is known: their kind, the id of their system prompt, and sums."""
     highs: tuple[int, ...] = (*LENGTHS[1:], 1 << 62)
     for kind_id, system_id, bucket, *values in reading.cells(REPLIES, ("kind_id", "system_id", "bucket"), _COLUMNS):
         kind = reading.kinds[kind_id]
-        if kind.ending != "read":
-            continue
-        systems = cells.setdefault((kind.provider, kind.endpoint, kind.name), {})
-        systems.setdefault(system_id, []).append((kind_id, Cell(LENGTHS[bucket], highs[bucket], kind.finish, *values)))
-    for systems in cells.values():
+        if kind.ending == "read":
+            yield kind, system_id, Cell(LENGTHS[bucket], highs[bucket], kind.finish, *values)
+
+
+def groups(reading: Reading) -> Iterator[Group]:
+    """All groups of enough calls."""
+    models: dict[tuple[str, str, str], dict[int, list[tuple[Kind, Cell]]]] = {}
+    for kind, system_id, cell in cells(reading):
+        systems = models.setdefault((kind.provider, kind.endpoint, kind.name), {})
+        systems.setdefault(system_id, []).append((kind, cell))
+    for systems in models.values():
         rare = [system for system, found in systems.items() if sum(cell.calls for _, cell in found) < FEWEST]
-        pooled = [cell for system in rare for cell in systems.pop(system)]
+        pooled = [pair for system in rare for pair in systems.pop(system)]
         names = reading.texts(list(systems))
-        for system, found in [*systems.items(), (0, pooled)] if pooled else systems.items():
+        for system, found in [*systems.items(), (-1, pooled)] if pooled else systems.items():
             ordered = tuple(sorted((cell for _, cell in found), key=lambda cell: cell.low))
-            group = Group(reading.kinds[found[0][0]], names.get(system, ""), ordered)
+            group = Group(found[0][0], names.get(system, ""), ordered)
             if group.calls >= FEWEST:
                 yield group

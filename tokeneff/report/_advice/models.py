@@ -33,12 +33,13 @@ def _cheaper(reading: Reading, group: Group, prices: Prices | None) -> Iterator[
     from tokeneff.prices._siblings import cheaper
 
     kind, cells = group.kind, group.cells
-    sibling = cheaper(kind.name)
-    if sibling is None:
-        return
     spent = sum(cell.cost for cell in cells)
-    would = _would_cost(group, sibling, Prices() if prices is None else prices)
-    if would is None or would >= spent:
+    known = Prices() if prices is None else prices
+    for sibling in cheaper(kind.name):
+        would = _would_cost(group, sibling, known)
+        if would is not None and would < spent:
+            break
+    else:
         return
     call_id, session = reading.call(row_of(max(cell.dearest for cell in cells)))
     yield Finding(

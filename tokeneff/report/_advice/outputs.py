@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tokeneff.report._advice._replies import Cell, Group, groups
-from tokeneff.report._cubes import LENGTHS, REPLIES, row_of
+from tokeneff.report._advice._replies import Cell, Group, cells, groups
+from tokeneff.report._cubes import row_of
 from tokeneff.report._reading import Reading
 from tokeneff.report._sums import merge
 from tokeneff.report._values import Finding
@@ -67,12 +67,10 @@ def _beyond(cell: Cell, limit: int) -> int:
 
 
 def _cut(reading: Reading) -> Iterator[Finding]:
-    columns = ("calls", "output_tokens", "cost", "cost_output", "dearest")
-    sums = [0] * len(columns)
-    for kind_id, bucket, *values in reading.cells(REPLIES, ("kind_id", "bucket"), columns):
-        kind = reading.kinds[kind_id]
-        if kind.ending == "read" and not _CUT.isdisjoint(kind.finish.split(",")) and LENGTHS[bucket] >= _BY_DESIGN:
-            merge(sums, values)
+    sums = [0] * 5
+    for _, _, cell in cells(reading):
+        if not _CUT.isdisjoint(cell.finish.split(",")) and cell.low >= _BY_DESIGN:
+            merge(sums, [cell.calls, cell.output_tokens, cell.cost, cell.cost_output, cell.dearest])
     calls, tokens, cost, cost_output, dearest = sums
     if not calls:
         return
