@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ledger_calls import call
+from ledger_records import as_kept, records
 
 from tokeneff.ledger import CallRecord, Ledger, connect_readonly, open_ledger, read
 
-from ledger_records import as_kept, call, records
 
-
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(records(), max_size=6), st.randoms(use_true_random=False))
 def test_any_record_comes_back_once(made: list[CallRecord], random: object) -> None:
     ledger = open_ledger("memory://")

@@ -12,33 +12,35 @@ from weakref import WeakSet
 if TYPE_CHECKING:
     from tokeneff.ledger._writer import Writer
 
-_PATIENCE = 5.0
-"""Seconds that an ending process gives its ledgers, all together."""
+_PATIENCE = 10.0
+"""Seconds that an ending process waits for a file that nobody writes to."""
+_LONGEST = 60.0
+"""Seconds that it waits for its turn where many write, for all files together."""
 
 _writers: WeakSet[Writer] = WeakSet()
-_process = 0
+_announced = 0
+"""The process that multiprocessing was told of."""
 
 
 def finish_at_exit(writer: Writer) -> None:
     """See to it that what waits in this queue is written when the process ends."""
-    global _process
     _writers.add(writer)
-    if _process == os.getpid():
-        return
-    _process = os.getpid()
-    atexit.unregister(finish_all)
-    atexit.register(finish_all)
-    # Children that multiprocessing forks end without atexit; this is how they say that they do.
+
+
+def announce() -> None:
+    """To be called in each process that writes: children that multiprocessing forks end without atexit."""
+    global _announced
     util = sys.modules.get("multiprocessing.util")
-    if util is not None:
+    if util is not None and _announced != os.getpid():
+        _announced = os.getpid()
         util.Finalize(None, finish_all, exitpriority=100)
 
 
 def finish_all() -> None:
     """Write what waits, because the process ends."""
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _LONGEST
     for writer in list(_writers):
-        writer.finish(max(0.1, until - time.monotonic()))
+        writer.finish(_PATIENCE, max(0.1, until - time.monotonic()))
 
 
 def _in_child() -> None:
@@ -46,5 +48,6 @@ def _in_child() -> None:
         writer.reset()
 
 
+atexit.register(finish_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)

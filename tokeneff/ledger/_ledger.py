@@ -32,9 +32,10 @@ class Ledger:
 
     Calls are queued and written by a thread of their own, every half second, so that no call waits for the disk or
     fails with it. A process that is killed loses what came since the last write: half a second, or as long as the disk
-    took nothing. A process that ends writes the rest first, for at most 5 seconds. Up to 20,000 calls wait for a
-    disk that is full, locked or gone; beyond, they are counted in :attr:`lost`. Many processes may write to one file,
-    and others read it meanwhile. A call that is there already (its ``call_id``) is not written again.
+    took nothing. A process that ends writes the rest first, in its turn where many write, and gives up where nobody
+    could for 10 seconds. Up to 20,000 calls wait for a disk that is full, locked or gone; beyond, they are counted in
+    :attr:`lost`. Many processes may write to one file, and others read it meanwhile. A call that is there already (its
+    ``call_id``) is not written again.
 
     Args:
         url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` (``~`` is the home directory; the file is made
@@ -71,7 +72,7 @@ class Ledger:
 
         Args:
             records: those that are there already, by their ``call_id``, are left alone.
-            timeout: seconds to go on trying, for each 2,000 records, while others hold the file.
+            timeout: seconds to go on trying, for each 5,000 records, while others hold the file.
 
         Returns:
             How many were not there before.

@@ -47,6 +47,10 @@ class Store:
         """A connection for reading, of its own."""
         raise NotImplementedError
 
+    def pulse(self) -> object:
+        """What changes whenever anybody writes."""
+        return None
+
     def moved(self) -> bool:
         """Whether the rows are no longer where the connection would write them."""
         return False
@@ -127,6 +131,13 @@ class FileStore(Store):
 
     def connect(self) -> sqlite3.Connection:
         return connect_file(self.path)
+
+    def pulse(self) -> object:
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
     def moved(self) -> bool:
         return self._identity is None or self._found() != self._identity

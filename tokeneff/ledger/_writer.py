@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from tokeneff._log import log_once
 from tokeneff.errors import LedgerError
-from tokeneff.ledger._exit import finish_at_exit
+from tokeneff.ledger._exit import announce, finish_at_exit
 from tokeneff.ledger._opening import busy, told
 from tokeneff.ledger._record import CallRecord
 from tokeneff.ledger._store import Store
@@ -29,7 +29,7 @@ MOST_ROWS = 20_000
 """Calls that wait at most."""
 MOST_CONTENT = 64 * 1024 * 1024
 """Characters of content that wait at most; beyond, calls are kept without it."""
-BATCH = 2_000
+BATCH = 5_000
 """Calls written in one transaction at most."""
 IDLE = 10.0
 """Seconds without a call after which the thread ends and the file is closed."""
@@ -47,6 +47,7 @@ class Writer:
         self.store = store
         self.name = name
         self.reset()
+        finish_at_exit(self)
 
     def reset(self) -> None:
         """As new, with nothing waiting; what a forked child begins with."""
@@ -99,14 +100,16 @@ class Writer:
         self._wake()
         return marker.wait(timeout)
 
-    def finish(self, timeout: float) -> None:
+    def finish(self, timeout: float, longest: float | None = None) -> None:
         """Write what waits, end the thread and close the store; what cannot be written in time is lost.
 
         Args:
-            timeout: seconds.
+            timeout: seconds that may pass while neither we nor others write. longest: seconds in all; as ``timeout``
+                unless told.
         """
-        until = time.monotonic() + timeout
-        self._ending = True
+        now = time.monotonic()
+        until, end = now + timeout, now + (timeout if longest is None else longest)
+        self._ending = self._hurried = True
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             self._wake()
@@ -114,8 +117,14 @@ class Writer:
             if thread.is_alive():  # SQLite does not come back
                 self._give_up()
                 return
-        while (self._rows or self._taken) and time.monotonic() < until:
-            self._signal.acquire(True, min(self._step(), max(0.0, until - time.monotonic())))
+        pulse = self.store.pulse()
+        while (self._rows or self._taken) and time.monotonic() < min(until, end):
+            pause = self._step()
+            if not (self._rows or self._taken):
+                break
+            if (seen := self.store.pulse()) != pulse:
+                pulse, until = seen, time.monotonic() + timeout
+            self._signal.acquire(True, min(pause, max(0.0, until - time.monotonic())))
         self._give_up()
         self.store.release()
         self._ending = False
@@ -134,7 +143,7 @@ class Writer:
             if self._running or self._ending:
                 return
             self._running = True
-            finish_at_exit(self)
+            announce()
             thread = threading.Thread(target=self._serve, name="tokeneff-ledger", daemon=True)
             try:
                 thread.start()
