@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from random import Random
 
-from tokeneff.ledger import CallRecord
+from tokeneff.ledger import CallRecord, Ledger
 from tokeneff.report import (
     Break,
     Decided,
@@ -53,12 +53,10 @@ def records(calls: int = 1500, days: float = 21, models: Sequence[str] = MODELS,
 
 
 def connection(rows: Iterable[CallRecord]) -> sqlite3.Connection:
-    """The rows as the view ``calls`` shows them, as far as a series needs."""
-    made = sqlite3.connect(":memory:")
-    made.execute(f"CREATE TABLE calls ({', '.join(CallRecord._fields)})")
-    texts = ([str(value) if isinstance(value, tuple) else value for value in row] for row in rows)
-    made.executemany(f"INSERT INTO calls VALUES ({', '.join('?' * len(CallRecord._fields))})", texts)
-    return made
+    """A ledger of these calls."""
+    with Ledger("memory://") as ledger:
+        ledger.write(rows)
+        return ledger.connect()
 
 
 def report(rows: Sequence[CallRecord], *, charts: bool = True) -> Report:

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count, takewhile
+from itertools import count
 from math import ceil
-from typing import Any, NamedTuple, Protocol, cast
+from sqlite3 import Connection
+from typing import Any, NamedTuple
+
+from tokeneff.report._cubes import CALLS, DAY, DURATIONS, FIRSTS, INPUT_PARTS, OUTPUT_PARTS, TIMES, Cube
+from tokeneff.report._reading import Kind, Reading
+from tokeneff.report._sums import FAILED
 
 _SECOND = 1_000_000
-_DAY = 86_400 * _SECOND
 _STEPS = (
-    *(seconds * _SECOND for seconds in (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)),
-    *(days * _DAY for days in (1, 7, 28, 364)),
+    *(seconds * _SECOND for seconds in (60, 300, 900, 3600, 3 * 3600)),
+    *(days * DAY for days in (1, 7, 28, 364)),
 )
 _MOST = 90
 """Buckets at most; bars of more would be too thin to point at on a telephone."""
-_MONDAY = 4 * _DAY
+_MONDAY = 4 * DAY
 """Weeks begin on Mondays; 1970 began on a Thursday."""
 _TOP = 7
 OTHER = "(other)"
-
-INPUT = ("system", "tools", "user_history", "assistant_history", "tool_results", "attached", "user")
-OUTPUT = ("text", "reasoning", "tool_calls")
 UNSPLIT = "unknown"
 """Tokens of calls that were counted as a whole only."""
 
 _Values = tuple[int | None, ...]
-
-
-class Connection(Protocol):
-    """A read connection of a ledger, as ``sqlite3`` and DuckDB have it."""
-
-    def execute(self, sql: str, parameters: Any = ..., /) -> Any: ...
 
 
 class Model(NamedTuple):
@@ -43,7 +38,7 @@ class Model(NamedTuple):
     """Nano-dollars; ``None`` where there were calls and the cost of none is known."""
     calls: _Values
     tokens: _Values
-    """Input and output; ``None`` where there were calls and the count of none is known."""
+    """Input and output; ``None`` where there were calls and nobody knows the tokens of any."""
 
 
 class Series(NamedTuple):
@@ -69,21 +64,19 @@ class Series(NamedTuple):
     models: tuple[Model, ...]
     """The seven that cost most, then ``(other)``, if there are more."""
     input: Mapping[str, _Values]
-    """Input tokens by part, the names of `INPUT`, then ``unknown``; parts that never occur are left out."""
+    """Input tokens by part, as in `InputParts`, then ``unknown``; parts that never occur are left out."""
     output: Mapping[str, _Values]
+    input_tokens: _Values
     cache_read: _Values
-    cache_of: _Values
-    """Input tokens of the calls that say how many of them were read from the cache."""
-    repeated: _Values
-    """Input tokens that were sent before in the same session, read from the cache or not."""
-    repeated_of: _Values
-    """Input tokens of the calls of which that is known."""
+    """Of ``input_tokens``."""
+    lost: _Values
+    """Tokens that an earlier request had sent and that were not read from the cache."""
     duration: Mapping[str, _Values]
-    """``p50``, ``p90``, ``p99`` by nearest rank, microseconds; ``None`` where no call was timed."""
+    """``p50``, ``p90``, ``p99``, microseconds, within 2.5 % (or half a millisecond); ``None``: no call was timed."""
     first_chunk: Mapping[str, _Values]
     """``p50`` and ``p90``, of streams."""
     durations: tuple[tuple[int, int, int], ...]
-    """How durations are spread over the whole time: from, to (microseconds), calls."""
+    """How durations are spread over the whole time: from, to (microseconds), calls; edges are sharp within 2.5 %."""
     confidence: Mapping[str, tuple[int, int]]
     """How far costs can be trusted, over the whole time: `Confidence` to calls and their cost."""
 
@@ -96,30 +89,29 @@ def series(connection: Connection, since: int | None = None) -> Series | None:
         series(connection, since=1_760_000_000_000_000)
 
     Args:
-        connection: with a view ``calls``, whose columns are the fields of `tokeneff.ledger.CallRecord`.
-        since: microseconds since 1970; earlier calls are left out.
+        connection: to a ledger. since: microseconds since 1970; earlier calls are left out.
 
-    Buckets are the shortest of 1, 5, 15 minutes, 1, 3, 6, 12 hours, 1, 7, 28, 364 days of which at most 90 are needed.
+    Buckets are the shortest of 1, 5, 15 minutes, 1, 3 hours, 1, 7, 28, 364 days of which at most 90 are needed.
     """
-    since = -(1 << 62) if since is None else since
-    first, last = connection.execute("SELECT min(time), max(time) FROM calls WHERE time >= ?", (since,)).fetchone()
-    if first is None:
+    reading = Reading(connection, since)
+    ends = list(reading.cells(CALLS, ("kind_id",), ("first", "last")))
+    if not ends:
         return None
-    axis = _axis(int(first), int(last))
-    counted = _Counted(axis, connection.execute(_SUMS.format(start=axis.start, step=axis.step), (since,)))
-    timed = _Timed(axis, connection.execute(_TIMES.format(start=axis.start, step=axis.step), (since,)))
+    axis = _axis(min(-first for _, first, _ in ends), max(last for _, _, last in ends))
+    counted = _Counted(axis, reading)
     column = counted.column
+    durations, firsts = _Timed(axis, reading, TIMES), _Timed(axis, reading, FIRSTS)
     return Series(
         *axis,
         *(column(name) for name in ("calls", "errors", "unpriced", "uncounted")),
         models=counted.top(),
-        input=_parts({**{name: column(f"in_{name}") for name in INPUT}, UNSPLIT: column("in_unsplit")}),
-        output=_parts({**{name: column(f"out_{name}") for name in OUTPUT}, UNSPLIT: column("out_unsplit")}),
-        **{name: column(name) for name in ("cache_read", "cache_of", "repeated", "repeated_of")},
-        duration={f"p{share}": timed.duration(share) for share in (50, 90, 99)},
-        first_chunk={f"p{share}": timed.first_chunk(share) for share in (50, 90)},
-        durations=timed.spread(),
-        confidence={name: (int(calls), int(cost)) for name, calls, cost in connection.execute(_TRUST, (since,))},
+        input=_parts({name: column(f"in_{name}") for name in (*INPUT_PARTS, UNSPLIT)}),
+        output=_parts({name: column(f"out_{name}") for name in (*OUTPUT_PARTS, UNSPLIT)}),
+        **{name: column(name) for name in ("input_tokens", "cache_read", "lost")},
+        duration={f"p{share}": durations.percentile(share) for share in (50, 90, 99)},
+        first_chunk={f"p{share}": firsts.percentile(share) for share in (50, 90)},
+        durations=durations.spread(),
+        confidence=counted.confidence,
     )
 
 
@@ -128,63 +120,62 @@ class _Axis(NamedTuple):
     step: int
     buckets: int
 
+    def cells(self, reading: Reading, cube: Cube, key: str, columns: Sequence[str]) -> Iterator[Any]:
+        """Rows of a cube: the bucket of time, another key, columns; several for a bucket that is of several days."""
+        if self.step % DAY:
+            cube = cube._replace(keys={**cube.keys, "day": f"(f.time - {self.start}) / {self.step}"})
+            sql = cube.sql(("day", key), columns, reading.condition)
+            for row in reading.connection.execute(sql):
+                yield tuple(value or 0 for value in row)
+            return
+        for day, *rest in reading.cells(cube, ("day", key), columns):
+            yield (day * DAY - self.start) // self.step, *rest
+
 
 def _axis(first: int, last: int) -> _Axis:
     for step in _STEPS:
-        offset = _MONDAY if step >= 7 * _DAY else 0
+        offset = _MONDAY if step >= 7 * DAY else 0
         start = first - (first - offset) % step
         buckets = (last - start) // step + 1
         if buckets <= _MOST:
             return _Axis(start, step, buckets)
-    step = ceil((last - first + 1) / _MOST)  # clocks that were centuries apart
-    return _Axis(first, step, (last - first) // step + 1)
+    start = first - first % DAY  # clocks that were centuries apart
+    step = ceil((last - start + 1) / _MOST / DAY) * DAY
+    return _Axis(start, step, (last - start) // step + 1)
 
 
-_BUCKET = "time - (time - {start}) % {step}"  # no division: SQLite's is of integers, DuckDB's is not
-_TOLD: dict[str, str] = {
-    "calls": "count(*)",
-    "priced": "count(cost)",
-    "cost": "sum(cost)",
-    "errors": "sum(CASE WHEN ending IN ('failed', 'refused') THEN 1 ELSE 0 END)",
-    "uncounted": "sum(CASE WHEN input_tokens IS NULL AND output_tokens IS NULL THEN 1 ELSE 0 END)",
-    "tokens": "sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0))",
-    **{f"in_{name}": f"sum(in_{name})" for name in INPUT},
-    "in_unsplit": "sum(CASE WHEN in_user IS NULL THEN input_tokens END)",
-    **{f"out_{name}": f"sum(out_{name})" for name in OUTPUT},
-    "out_unsplit": "sum(CASE WHEN out_text IS NULL THEN output_tokens END)",
-    "cache_read": "sum(CASE WHEN input_tokens IS NOT NULL THEN cache_read END)",
-    "cache_of": "sum(CASE WHEN cache_read IS NOT NULL THEN input_tokens END)",
-    "repeated": "sum(CASE WHEN input_tokens IS NOT NULL THEN prefix_repeated END)",
-    "repeated_of": "sum(CASE WHEN prefix_repeated IS NOT NULL THEN input_tokens END)",
-}
-_MODEL = "coalesce(nullif(model, ''), nullif(request_model, ''), operation)"
-_SUMS = f"SELECT {_BUCKET}, {_MODEL}, {', '.join(_TOLD.values())} FROM calls WHERE time >= ? GROUP BY 1, 2"
-_TIMES = f"SELECT {_BUCKET}, duration, first_chunk FROM calls WHERE time >= ? AND duration IS NOT NULL"
-_TRUST = """SELECT price_confidence, count(*), coalesce(sum(cost), 0) FROM calls WHERE time >= ?
-    GROUP BY price_confidence ORDER BY price_confidence"""
-_COUNTS = frozenset(("calls", "priced", "errors", "uncounted"))
+_SUMMED = (
+    *("calls", "unpriced", "cost", "input_tokens", "output_tokens", "cache_read", "lost"),
+    *(f"in_{name}" for name in (*INPUT_PARTS, UNSPLIT)),
+    *(f"out_{name}" for name in (*OUTPUT_PARTS, UNSPLIT)),
+)
+_COLUMNS = (*_SUMMED, "errors", "uncounted")
 
 
 class _Counted:
     """Sums by bucket and model."""
 
-    def __init__(self, axis: _Axis, rows: Iterable[Sequence[Any]]) -> None:
+    def __init__(self, axis: _Axis, reading: Reading) -> None:
         self._axis = axis
-        self._models: dict[str, dict[str, list[int | None]]] = {}
-        for bucket, model, *values in rows:
-            index = (bucket - axis.start) // axis.step
-            sums = self._models.setdefault(model, {name: [None] * axis.buckets for name in _TOLD})
-            for name, value in zip(_TOLD, values, strict=True):
-                sums[name][index] = None if value is None else int(value)
+        self._models: dict[str, dict[str, list[int]]] = {}
+        self.confidence: dict[str, tuple[int, int]] = {}
+        for bucket, kind_id, *values in axis.cells(reading, CALLS, "kind_id", _SUMMED):
+            self._add(bucket, reading.kinds[kind_id], dict(zip(_SUMMED, values, strict=True)))
 
-    def column(self, name: str, models: Iterable[str] | None = None) -> _Values:
+    def _add(self, bucket: int, kind: Kind, values: dict[str, int]) -> None:
+        calls = values["calls"]
+        values["errors"] = calls if kind.ending in FAILED else 0
+        values["uncounted"] = calls if kind.usage_source not in ("provider", "estimated") else 0
+        sums = self._models.setdefault(kind.name, {name: [0] * self._axis.buckets for name in _COLUMNS})
+        for name, value in values.items():
+            sums[name][bucket] += value
+        known = self.confidence.get(kind.price_confidence, (0, 0))
+        self.confidence[kind.price_confidence] = (known[0] + calls, known[1] + values["cost"])
+
+    def column(self, name: str, models: Iterable[str] | None = None) -> tuple[int, ...]:
         """Sums over models, all of them if not told which."""
-        if name == "unpriced":
-            pairs = zip(self.column("calls"), self.column("priced"), strict=True)
-            return tuple((calls or 0) - (priced or 0) for calls, priced in pairs)
         found = [self._models[model][name] for model in (self._models if models is None else models)]
-        added = tuple(_add(values) for values in zip(*found, strict=True))
-        return tuple(value or 0 for value in added) if name in _COUNTS else added
+        return tuple(sum(values) for values in zip(*found, strict=True))
 
     def top(self) -> tuple[Model, ...]:
         """The models that cost most, then the rest as one; those without a price by their calls."""
@@ -195,71 +186,66 @@ class _Counted:
 
     def _rank(self, model: str) -> tuple[int, int, str]:
         sums = self._models[model]
-        return -(_add(sums["cost"]) or 0), -(_add(sums["calls"]) or 0), model
+        return -sum(sums["cost"]), -sum(sums["calls"]), model
 
     def _model(self, name: str, models: Sequence[str]) -> Model:
         calls = self.column("calls", models)
-        gaps = {
-            kind: tuple(value if number else 0 for value, number in zip(self.column(kind, models), calls, strict=True))
-            for kind in ("cost", "tokens", "uncounted")
-        }
-        tokens = (
-            None if number and number == missing else value
-            for number, missing, value in zip(calls, gaps["uncounted"], gaps["tokens"], strict=True)
-        )
-        return Model(name, gaps["cost"], calls, tuple(tokens))
+
+        def known(values: Iterable[int], without: str) -> _Values:
+            gaps = zip(values, calls, self.column(without, models), strict=True)
+            return tuple(None if number and number == missing else value for value, number, missing in gaps)
+
+        sides = zip(self.column("input_tokens", models), self.column("output_tokens", models), strict=True)
+        tokens = known((sent + written for sent, written in sides), "uncounted")
+        return Model(name, known(self.column("cost", models), "unpriced"), calls, tokens)
 
 
 class _Timed:
-    """Durations by bucket, all of them kept: eight bytes a call, and exact percentiles on any engine."""
+    """Durations by bucket of time and class of length."""
 
-    def __init__(self, axis: _Axis, rows: Any) -> None:
-        self._durations: list[array[int]] = [array("q") for _ in range(axis.buckets)]
-        self._firsts: list[array[int]] = [array("q") for _ in range(axis.buckets)]
-        while batch := cast("Sequence[tuple[int, int, int | None]]", rows.fetchmany(10_000)):
-            for bucket, duration, first in batch:
-                index = (bucket - axis.start) // axis.step
-                self._durations[index].append(duration)
-                if first is not None:
-                    self._firsts[index].append(first)
-        self._durations = [array("q", sorted(values)) for values in self._durations]
-        self._firsts = [array("q", sorted(values)) for values in self._firsts]
+    def __init__(self, axis: _Axis, reading: Reading, cube: Cube) -> None:
+        self._groups: list[dict[int, tuple[int, int]]] = [{} for _ in range(axis.buckets)]
+        cells: Iterator[tuple[int, int, int, int]] = axis.cells(reading, cube, "bucket", ("calls", "longest"))
+        for bucket, length, calls, longest in cells:
+            known = self._groups[bucket].get(length, (0, 0))
+            self._groups[bucket][length] = (known[0] + calls, max(known[1], longest))
 
-    def duration(self, share: int) -> _Values:
-        return tuple(_nearest(values, share) for values in self._durations)
-
-    def first_chunk(self, share: int) -> _Values:
-        return tuple(_nearest(values, share) for values in self._firsts)
+    def percentile(self, share: int) -> _Values:
+        return tuple(_at(group, share) for group in self._groups)
 
     def spread(self) -> tuple[tuple[int, int, int], ...]:
-        """Counts between 1, 1.5, 2, 3, 5, 7, 10, 15 … milliseconds; the gaps between are there, those outside not."""
-        values = sorted(value for bucket in self._durations for value in bucket)
-        if not values:
+        """Calls between 1, 1.5, 2, 3, 5, 7, 10, 15 … milliseconds; classes between are there if empty, others not."""
+        counts: dict[int, int] = {}
+        for group in self._groups:
+            for length, (calls, longest) in group.items():
+                place = bisect_right(_EDGES, _middle(length, longest)) - 1
+                counts[place] = counts.get(place, 0) + calls
+        if not counts:
             return ()
-        edges = [0, *takewhile(lambda edge: edge <= values[-1], _edges())]
-        edges.append(next(edge for edge in _edges() if edge > values[-1]))
-        counts = [0] * (len(edges) - 1)
-        place = 0
-        for value in values:
-            while value >= edges[place + 1]:
-                place += 1
-            counts[place] += 1
-        begin = next(index for index, number in enumerate(counts) if number)
-        return tuple(zip(edges[begin:], edges[begin + 1 :], counts[begin:], strict=False))
+        return tuple((_EDGES[at], _EDGES[at + 1], counts.get(at, 0)) for at in range(min(counts), max(counts) + 1))
 
 
 def _edges() -> Iterator[int]:
+    yield 0
     for power in count(3):
         yield from (int(step * 10**power) for step in (1, 1.5, 2, 3, 5, 7))
 
 
-def _nearest(ordered: Sequence[int], share: int) -> int | None:
-    return ordered[-(-share * len(ordered) // 100) - 1] if ordered else None
+_EDGES = tuple(edge for edge, _ in zip(_edges(), range(100), strict=False))
 
 
-def _add(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def _middle(length: int, longest: int) -> int:
+    """The middle of a class of lengths, of which the longest is known."""
+    return min((DURATIONS[length] + DURATIONS[length + 1]) // 2, longest) if length + 1 < len(DURATIONS) else longest
+
+
+def _at(group: Mapping[int, tuple[int, int]], share: int) -> int | None:
+    rank = -(-share * sum(calls for calls, _ in group.values()) // 100)
+    for length, (calls, longest) in sorted(group.items()):
+        rank -= calls
+        if rank <= 0:
+            return _middle(length, longest)
+    return None
 
 
 def _parts(columns: Mapping[str, _Values]) -> Mapping[str, _Values]:

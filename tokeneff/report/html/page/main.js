@@ -24,6 +24,7 @@ function charts(data) {
   const overall = (part, whole) => share(sum(whole) ? sum(part) / sum(whole) : null);
   const calls = (index) => [several(data.calls[index], "call", "calls")];
   const all = (values) => ({ name: "calls", tone: "c0", values, total: grouped(sum(values) ?? 0) });
+  const whole = data.cache_read.map((read, index) => read + data.lost[index]);
   return {
     spend: [
       { name: "Dollars", kind: "bars", axis, series: models("cost", money), format: money, levels: moneyLevels, sum: true, note: unpriced, empty: "no cost is known" },
@@ -41,9 +42,9 @@ function charts(data) {
       { name: "Spread", kind: "bars", touching: true, axis: classAxis(data.durations, duration), series: [all(data.durations.map((each) => each[2]))], format: grouped },
     ],
     cache: [
-      { name: "Share of input", kind: "lines", axis, highest: 1, format: share, note: calls, empty: "no call says what it read from a cache", series: [
-        { name: "read from the cache", tone: "c0", area: true, values: ratio(data.cache_read, data.cache_of), total: overall(data.cache_read, data.cache_of) },
-        { name: "sent before in the session", tone: "c1", values: ratio(data.repeated, data.repeated_of), total: overall(data.repeated, data.repeated_of) },
+      { name: "Share of input", kind: "lines", axis, highest: 1, format: share, note: calls, empty: "no input is known", series: [
+        { name: "read from the cache", tone: "c0", area: true, values: ratio(data.cache_read, data.input_tokens), total: overall(data.cache_read, data.input_tokens) },
+        { name: "had no prefix broken", tone: "c1", values: ratio(whole, data.input_tokens), total: overall(whole, data.input_tokens) },
       ] },
     ],
   };
