@@ -79,8 +79,10 @@ def test_golden_cost(case: Case, prices: Prices) -> None:
         case.tokens, model=case.model, provider=case.provider, host=case.host, tier=case.tier, at=case.at
     )
     assert (cost.nano_usd, cost.confidence) == (case.nano_usd, case.confidence), cost
-    assert cost.input is not None and cost.cache_read is not None
-    assert cost.cache_write is not None and cost.output is not None
+    assert cost.input is not None
+    assert cost.cache_read is not None
+    assert cost.cache_write is not None
+    assert cost.output is not None
     assert cost.input + cost.cache_read + cost.cache_write + cost.output == cost.nano_usd
     assert cost.source in ("genai-prices", "corrections.toml")
     assert cost.version

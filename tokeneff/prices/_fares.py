@@ -44,7 +44,18 @@ def wanted(model: str, provider: str, host: str, tier: str | None, batch: bool) 
 class Fare:
     """The prices of one model at one place and tier over time; each period's sheet is made at first use."""
 
-    __slots__ = ("_clock", "_corrections", "_doubts", "_found", "_moments", "_notes", "_own", "_sheets", "_wanted", "fixed")
+    __slots__ = (
+        "_clock",
+        "_corrections",
+        "_doubts",
+        "_found",
+        "_moments",
+        "_notes",
+        "_own",
+        "_sheets",
+        "_wanted",
+        "fixed",
+    )
 
     def __init__(self, want: Wanted, corrections: Sequence[Entry], own: Sequence[Entry]) -> None:
         place = place_of(want.provider, want.host)

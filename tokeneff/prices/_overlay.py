@@ -97,6 +97,7 @@ class _Reader:
 
     def entry(self, number: int, table: dict[str, Any]) -> Entry:
         """One table, checked."""
+        self._where = f"{self._path}: [[model]] number {number}"
         names = self._globs(
             table, "name", 'write the model\'s name or a pattern, as name = "gpt-5*", or a list of such'
         )
