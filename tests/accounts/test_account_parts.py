@@ -48,15 +48,17 @@ def test_what_is_left_over_goes_to_those_that_lost_most_by_rounding() -> None:
     st.floats(0.3, 3),
     COUNTS | st.none(),
     PARTS,
-    st.sampled_from([None, "system", "attached", "history"]),
+    st.sampled_from(["system", "attached", "history"]),
+    st.booleans(),
 )
 def test_scaled_parts_sum_to_the_total(
-    total: int, raw: InputParts, ratio: float, known: int | None, earlier: InputParts, kind: Any
+    total: int, raw: InputParts, ratio: float, known: int | None, earlier: InputParts, kind: Any, certain: bool
 ) -> None:
-    made = scaled(total, raw, ratio, Beyond(kind, known, earlier))
+    made = scaled(total, raw, ratio, Beyond(kind, known, earlier, certain))
     assert sum(made.parts) == total
     assert min(made.parts) >= 0
     assert 0 <= made.unseen <= total
+    assert made.head in (0, made.unseen)
     assert (made.scale is None) == (sum(raw) == 0)
     if made.scale is not None:
         assert abs(made.scale * sum(raw) - (total - made.unseen)) < 0.01
@@ -78,7 +80,7 @@ def chat() -> list[dict[str, Any]]:
 def test_each_piece_of_a_chat_request_goes_where_it_belongs() -> None:
     body = {"messages": chat(), "tools": [tool("look"), tool("book")]}
     provider = Provider()
-    account = provider.call(body, input_tokens=5000)
+    account = provider.call(body)
     prompt = new_counter().prompt("chat", body, "gpt-4.1")
     tools, book, system, first, called, result, said, last = prompt.pieces
     image = dict(last.contents)["attached"]
@@ -92,8 +94,9 @@ def test_each_piece_of_a_chat_request_goes_where_it_belongs() -> None:
         last.tokens - image,
     )
     assert min(raw) > 0
-    assert account.input == scaled(5000, raw).parts
-    assert account.scale == 5000 / sum(raw)
+    total = round(prompt.tokens * 1.25)
+    assert account.input == InputParts(*split(total, raw))
+    assert account.scale == total / sum(raw)
     assert [name for name, _ in account.tools] == ["look", "book"]
     assert sum(tokens for _, tokens in account.tools) == account.input.tools
     assert account.counted == prompt.tokens
@@ -159,12 +162,20 @@ def test_a_system_prompt_and_tools_that_a_record_leaves_out_are_not_smeared_over
     assert second.input.user > second.input.assistant_history > second.input.user_history > 0
 
 
-def test_what_is_above_our_count_stays_scaled_where_the_request_shows_its_system_prompt() -> None:
+def test_what_is_put_in_on_the_way_is_system_and_what_the_providers_own_tools_bring_is_attached() -> None:
     body = {"messages": chat()}
     account = Provider().call(body, input_tokens=50_000)
-    assert account.unknown == ()
+    assert account.unknown == ("unseen",)
     assert account.input is not None
-    assert account.scale == 50_000 / ((account.counted or 0) - 3)
+    assert account.scale is not None
+    assert account.scale < 1.1
+    assert account.input.system > 49_000
+    searching = {**body, "tools": [tool("a"), {"type": "web_search"}]}
+    found = Provider().call(searching, input_tokens=50_000)
+    assert found.input is not None
+    assert found.input.attached > 49_000
+    near = Provider().call(body, input_tokens=round((account.counted or 0) * 1.9))
+    assert (near.unknown, near.scale and round(near.scale, 1)) == ((), 1.9)
 
 
 def test_a_file_that_cannot_be_counted_is_attached() -> None:
@@ -178,13 +189,18 @@ def test_a_file_that_cannot_be_counted_is_attached() -> None:
 
 
 def test_beyond_the_request() -> None:
-    assert beyond(InputParts(user=5), Tokens(), (), 0) == Beyond("system", None)
-    assert beyond(InputParts(user=5, tools=1), Tokens(), (), 9) == Beyond()
-    assert beyond(InputParts(attached=5), Tokens(audio_input=25, image_input=10), ("audio",), 0) == Beyond(
-        "attached", 30
-    )
-    assert beyond(InputParts(system=5), Tokens(), ("image size",), 0) == Beyond()
+    assert beyond(InputParts(user=5), Tokens(), (), 9) == Beyond("system", 9)
+    assert beyond(InputParts(user=5, tools=1), Tokens(), (), 9) == Beyond("system")
+    assert beyond(InputParts(user=5), Tokens(), (), 0, hosted=True) == Beyond("attached")
+    heard = Tokens(audio_input=25, image_input=10)
+    assert beyond(InputParts(attached=5), heard, ("audio",), 0) == Beyond("attached", 30, certain=True)
+    assert beyond(InputParts(system=5), Tokens(), ("image size",), 0) == Beyond("system")
     assert scaled(100, InputParts(user=50), 1.0, Beyond("system")) == Scaled(InputParts(user=100), 2.0)  # not far above
+    assert scaled(5000, InputParts(user=50), 1.0, Beyond("system")) == Scaled(
+        InputParts(user=50, system=4950), 1.0, 4950, 4950
+    )
+    history = Beyond("history", earlier=InputParts(), certain=True)
+    assert scaled(60, InputParts(user=50), 1.0, history).parts == InputParts(user=50, assistant_history=10)
 
 
 def test_replies_that_the_provider_kept_are_history() -> None:

@@ -43,7 +43,7 @@ def test_what_cannot_be_done_is_left_out_and_logged_once(what: str, caplog: pyte
     counter, prices = new_counter(), RoundPrices()
     broken = Accounts(Failing(counter, what), Failing(prices, what))  # type: ignore[arg-type]
     sound = Accounts(new_counter(), RoundPrices())
-    tokens = Tokens(4000, 100, cache_read=0)
+    tokens = Tokens(1500, 100, cache_read=0)
     facts = Facts(written=Written("a", "", (("a", "{}"),)))
     for accounts in (broken, sound):
         accounts.close(accounts.open(ASKED), tokens, facts, 6.0)

@@ -158,7 +158,7 @@ class Accounts:
         scale = made.scale if made is not None else None
         if scale is None:
             scale = total / closing.prompt.tokens if closing.prompt.tokens else 1.0
-        before = made.unseen if made is not None and not closing.prompt.unknown and not opened.kept else 0
+        before = made.head if made is not None else 0
         return prefix_of(place, seen, Shown(closing.tokens, total, scale, before, rules, rates, opened.under_way))
 
     def _settle(self, closing: _Closing, made: Scaled | None) -> None:
@@ -177,8 +177,8 @@ class Accounts:
             parts = None
             if made is not None:
                 parts = made.parts._replace(assistant_history=made.parts.assistant_history + answer)
-            unseen = made.unseen if made is not None else 0
-            seen.settled = Settled(total, tokens.cache_read, tokens.cache_write, hour, unseen, parts)
+            head = made.head if made is not None else 0
+            seen.settled = Settled(total, tokens.cache_read, tokens.cache_write, hour, head, parts)
             if facts.id and opened.keeps_replies:
                 self._sessions.answered(place.session, seen, facts.id)
         if total is not None and tokens.input_source == "provider" and closing.prompt.pieces:
@@ -192,10 +192,11 @@ def _input(closing: _Closing) -> Scaled | None:
     place = opened.place
     earlier = place.earlier.settled if place is not None and place.related and place.earlier is not None else None
     if opened.kept:
-        more = Beyond("history", earlier=earlier.parts if earlier is not None else None)
+        more = Beyond("history", earlier=earlier.parts if earlier is not None else None, certain=True)
     else:
         unseen = earlier.unseen if earlier is not None else 0
-        more = beyond(raw, closing.tokens, closing.prompt.unknown, unseen)
+        hosted = opened.seen is not None and opened.seen.hosted
+        more = beyond(raw, closing.tokens, closing.prompt.unknown, unseen, hosted=hosted)
     ratio = 1.0
     if opened.counted and closing.prompt.tokens:
         ratio = min(max(opened.counted / closing.prompt.tokens, _LEAST_RATIO), _MOST_RATIO)

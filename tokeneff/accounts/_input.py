@@ -51,51 +51,56 @@ class Scaled(NamedTuple):
     """``None``: nothing of the request was counted."""
     unseen: int = 0
     """Tokens that the provider counted and the request does not show."""
+    head: int = 0
+    """Those of them that come before all that it shows: the system prompt and tools that a record leaves out."""
 
 
 class Beyond(NamedTuple):
     """What may lie beyond the request's own text."""
 
-    kind: UnseenAs | None = None
-    """What it would be; ``None``: everything that the provider got is in the request."""
+    kind: UnseenAs
     known: int | None = None
     """Its tokens, where an earlier request of the session told them, or the provider itself."""
     earlier: InputParts | None = None
     """Of ``history`` that the provider keeps: what it was made of."""
+    certain: bool = False
+    """Whether there is something, so that all above what we expect is it."""
 
 
-def beyond(raw: InputParts, tokens: Tokens, unknown: tuple[str, ...], unseen: int) -> Beyond:
+def beyond(raw: InputParts, tokens: Tokens, unknown: tuple[str, ...], unseen: int, *, hosted: bool = False) -> Beyond:
     """What the provider may have counted besides what is in the request.
 
-    A request with neither system prompt nor tools may be a record that leaves them out, as session logs of command
-    line agents do: then it is the ``system``. Files and audio that cannot be counted are ``attached``.
+    Files and audio that cannot be counted are ``attached``, and so is what tools bring that the provider runs itself
+    (results of a search). Anything else would be ``system``: instructions that are put in on the way, or a record that
+    leaves system prompt and tools out, as session logs of command line agents do. Then an earlier request of the
+    session tells how much that is.
 
     Args:
         raw: our counts. tokens: the provider's. unknown: kinds of content that could not be counted.
         unseen: what an earlier request of the same session was found to lack, in tokens; 0 if nothing.
+        hosted: whether the request has tools that the provider runs.
     """
     if not _COUNTED_ALL_THE_SAME.issuperset(unknown):
         media = [count for count in (tokens.image_input, tokens.audio_input) if count]
-        return Beyond("attached", max(sum(media) - raw.attached, 0) if media else None)
-    if raw.system == 0 and raw.tools == 0:
-        return Beyond("system", unseen or None)
-    return Beyond()
+        return Beyond("attached", max(sum(media) - raw.attached, 0) if media else None, certain=True)
+    if hosted:
+        return Beyond("attached")
+    return Beyond("system", unseen if unseen and _headless(raw) else None)
 
 
-def scaled(total: int, raw: InputParts, ratio: float = 1.0, more: Beyond | None = None) -> Scaled:
+def scaled(total: int, raw: InputParts, ratio: float, more: Beyond) -> Scaled:
     """The parts brought to the provider's ``total``, which they sum to exactly.
 
     Every part is multiplied alike (``scale``), except where the provider counted what the request does not show
     (``more``). Then only what is shown is scaled, and the surplus is put where it belongs and not smeared over all:
 
     * if its size is known, that;
-    * for ``system``, if the total is more than twice what we expect and 1,000 tokens above it, all above that;
-    * for ``attached`` and ``history``, all above what we expect.
-
-    Where nothing at all was counted the total is the ``user``'s, unless it is one of these two.
+    * if there certainly is something, all above what we expect;
+    * otherwise all above what we expect, if the total is more than twice that and 1,000 tokens above it.
 
     The figures 2 and 1,000 are ours: vocabularies of different makers differ by up to about 1.6 on the same text, and
-    the system prompt and tools of an agent are several thousand tokens.
+    the system prompt and tools of an agent are several thousand tokens. Where nothing at all was counted the total is
+    the ``user``'s, unless something else is certain.
 
     Args:
         total: the provider's count of the whole input.
@@ -104,24 +109,30 @@ def scaled(total: int, raw: InputParts, ratio: float = 1.0, more: Beyond | None 
         more: what may lie beyond the request.
     """
     shown = sum(raw)
-    surplus = _surplus(total, shown, ratio, more) if more is not None and more.kind is not None else 0
+    surplus = _surplus(total, shown, ratio, more)
     if not shown and not surplus:
         return Scaled(InputParts(user=total), None)
     parts = InputParts(*split(total - surplus, raw))
     scale = (total - surplus) / shown if shown else None
-    if surplus and more is not None:
-        parts = _add(parts, surplus, more)
-    return Scaled(parts, scale, surplus)
+    if not surplus:
+        return Scaled(parts, scale)
+    return Scaled(
+        _add(parts, surplus, more), scale, surplus, surplus if more.kind == "system" and _headless(raw) else 0
+    )
+
+
+def _headless(raw: InputParts) -> bool:
+    return raw.system == 0 and raw.tools == 0
 
 
 def _surplus(total: int, shown: int, ratio: float, more: Beyond) -> int:
-    expected = round(shown * ratio)
     if not shown:
-        return 0 if more.kind == "system" else total
+        return total if more.certain else 0
     if more.known is not None and total > more.known:
         return more.known
+    expected = round(shown * ratio)
     above = max(total - expected, 0)
-    if more.kind == "system" and (total <= _FAR_ABOVE * expected or above < _AT_LEAST):
+    if not more.certain and (total <= _FAR_ABOVE * expected or above < _AT_LEAST):
         return 0
     return above
 
@@ -131,6 +142,8 @@ def _add(parts: InputParts, surplus: int, more: Beyond) -> InputParts:
         return parts._replace(attached=parts.attached + surplus)
     if more.kind == "system":
         return parts._replace(system=parts.system + surplus)
-    earlier = more.earlier or InputParts(assistant_history=1)
-    said = earlier._replace(user_history=earlier.user_history + earlier.user, user=0)
+    said = more.earlier
+    if said is None or not any(said):
+        said = InputParts(assistant_history=1)
+    said = said._replace(user_history=said.user_history + said.user, user=0)
     return InputParts(*map(sum, zip(parts, split(surplus, said), strict=True)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NamedTuple
 
-from tokeneff._plain import fields, string
+from tokeneff._plain import fields, items, string
 from tokeneff.accounts._account import Asked
 from tokeneff.accounts._input import grown
 from tokeneff.accounts._rules import Rules, rules_of
@@ -13,6 +13,8 @@ from tokeneff.accounts._seen import Seen
 from tokeneff.accounts._sessions import Place, Sessions
 from tokeneff.accounts._stale import NOTHING_STALE, stale
 from tokeneff.tokens import Prompt
+
+_RUN_BY_THE_CALLER = frozenset({None, "function", "custom"})
 
 
 class Opened:
@@ -70,6 +72,8 @@ class Opened:
         seen.marked = seen.marked or said.marked or any(piece.marked for piece in pieces)
         seen.opening = not place.related
         seen.toolset, seen.system_hash = _head_names(seen, earlier)
+        same_tools = known is not None and known.raw is not None and known.tools == seen.tools
+        seen.hosted = known.hosted if same_tools and known is not None else _hosted(asked)
         seen.raw = grown(pieces, raw)
         self.under_way = earlier is not None and earlier.settled is None
         self.kept = said.kept
@@ -101,6 +105,13 @@ def _said(asked: Asked) -> _Said:
     options = fields(body.get("prompt_cache_options")) if "prompt_cache_options" in body else None
     retention = string(body.get("prompt_cache_retention")) or string((options or mark or {}).get("ttl")) or ""
     return _Said(name, reply or None, retention, mark is not None, kept)
+
+
+def _hosted(asked: Asked) -> bool:
+    if asked.body.get("mcp_servers") or asked.body.get("web_search_options"):
+        return True
+    kinds = {string((fields(tool) or {}).get("type")) for tool in items(asked.body.get("tools"))}
+    return not kinds <= _RUN_BY_THE_CALLER
 
 
 def _head_names(seen: Seen, earlier: Seen | None) -> tuple[str, str]:

@@ -34,6 +34,7 @@ class Seen:
         "digests",
         "encoding",
         "head",
+        "hosted",
         "marked",
         "model",
         "opening",
@@ -64,6 +65,8 @@ class Seen:
         self.stale: Stale | None = None
         self.toolset = ""
         self.system_hash = ""
+        self.hosted = False
+        """Whether the provider itself runs some of its tools."""
         self.marked = False
         """Whether a cache breakpoint was set in it."""
         self.opening = False
