@@ -23,9 +23,10 @@ Cause: TypeAlias = Literal[
 ]
 """Why a prompt's cached prefix ended where it did.
 
-``first``: no earlier request of this session is known; ``none``: everything before was repeated; ``edited``: an earlier
-message differs; ``shortened``: earlier messages are gone; ``expired``: the prefix is whole but older than the cache's
-life; ``missed``: the prefix is whole and young, and the provider did not read it all the same.
+``first``: no earlier request of this session is known; ``none``: everything before was repeated, or what was is still
+there; ``edited``: an earlier message differs; ``shortened``: earlier messages are gone, or the provider left some out;
+``expired``: the prefix is whole but older than the cache's life; ``missed``: the prefix is whole and young, and the
+provider did not read it all the same.
 """
 
 
@@ -75,7 +76,8 @@ class Prefix(NamedTuple):
     """How this request's prompt relates to its session's previous one. Counts are in the provider's tokens."""
 
     repeated: int
-    """Tokens of the longest common prefix, whether the provider read them from its cache or not."""
+    """Tokens of the longest common prefix, in whole pieces, whether the provider read them from its cache or not; of
+    a session's first request, with the latest request of another session that begins alike."""
     cause: Cause
     part: str | None = None
     """Where the prefix broke: ``tools``, ``system`` or ``messages``."""
@@ -84,7 +86,8 @@ class Prefix(NamedTuple):
     detail: str = ""
     """As ``system prompt differs at line 3: a timestamp``, never text of the prompt."""
     lost: int = 0
-    """Tokens that were sent before, and not read from the cache now, for this cause."""
+    """Tokens that were sent before, could have been read from the cache and were not, for this cause; 0 where the
+    provider does not say what it read. It can be more than ``repeated``: what follows the break is paid for again."""
     cost: int | None = None
     """What that cost beyond a cached read, in nano-dollars; ``None`` where no price is known."""
 
@@ -96,7 +99,7 @@ class Account(NamedTuple):
     input: InputParts | None = None
     output: OutputParts | None = None
     scale: float | None = None
-    """What our counts were multiplied with so that they sum to the provider's input total."""
+    """What our counts were multiplied with so that they sum to the provider's input total, what is ``unseen`` apart."""
     counted: int | None = None
     """Our count of the input before it was sent, with what was learnt applied; tokens."""
     expected_error: float | None = None
@@ -117,4 +120,5 @@ class Account(NamedTuple):
     """Hexadecimal; equal exactly if the requests are."""
     system_hash: str = ""
     unknown: tuple[str, ...] = ()
-    """Kinds of content that could not be counted."""
+    """Kinds of content that could not be counted; ``unseen``: the provider counted much that the request does not show
+    (it is in ``system``, in ``attached`` where the provider runs tools, or in the history that it keeps)."""
