@@ -136,6 +136,11 @@ class Reading:
         return digest or tools, [(str(name), int(tokens)) for name, tokens in json.loads(tools)]
 
     @cached_property
+    def any_calls(self) -> bool:
+        """Whether the ledger has any, of whatever time."""
+        return self.connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is not None
+
+    @cached_property
     def tag_names(self) -> tuple[str, ...]:
         """The names of all tags, in order."""
         return tuple(name for (name,) in self.connection.execute("SELECT DISTINCT name FROM tags ORDER BY name"))

@@ -27,7 +27,7 @@ def checked(reading: Reading, by: Iterable[str]) -> tuple[str, ...]:
     fields = ("day", "session", *KIND_NAMES)
     tags = tuple(dict.fromkeys((*_USUAL_TAGS, *reading.tag_names)))
     for name in names:
-        if name not in fields and name.removeprefix(_TAG) not in tags:
+        if name not in fields and name.removeprefix(_TAG) not in tags and reading.any_calls:
             raise ReportError(
                 f"calls cannot be listed by {name!r}: it is no field ({', '.join(fields)}) "
                 f"and no tag of these calls ({', '.join(tags)})"
