@@ -81,7 +81,7 @@ class Fit:
         self.own = own
         """Whether counts are by the model's own encoding: then little is left to learn."""
         self.weights = [*[ratio] * (_SIZE - 2), 1.0, 0.0]  # images follow published rules: no ratio
-        spread = (0.02, 0.02, 0.1, 0.1, 0.15, 0.3, 0.3, 2.0) if own else (0.2, 0.2, 0.3, 0.2, 0.3, 0.5, 0.5, 15.0)
+        spread = (0.02, 0.02, 0.1, 0.1, 0.15, 0.3, 0.3, 2.0) if own else (0.2, 0.2, 0.3, 0.2, 0.3, 0.5, 0.5, 5.0)
         self._covariance = [[spread[i] ** 2 if i == j else 0.0 for j in range(_SIZE)] for i in range(_SIZE)]
         self.hidden: list[float] = []
         """What whole requests had beyond our count of them, most of it nothing; tokens."""

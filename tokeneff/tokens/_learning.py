@@ -13,6 +13,8 @@ from tokeneff.tokens._remembered import Generations
 
 _MOST_MODELS = 500
 _MOST_STANDS = 8000
+_MOST_OPEN = 1000
+_MOST_TOKENS = 10**9
 _FAR = 64
 """Pieces back from the end at which an earlier request is looked for."""
 _FORM = 1
@@ -54,17 +56,22 @@ class Learning:
         self._fits: dict[_Key, Fit] = {}
         self._stands: Generations[Stand] = Generations(_MOST_STANDS)
         self._sessions: Generations[list[Stand]] = Generations(_MOST_STANDS)
+        self._open: dict[tuple[_Key, bytes], Guess] = {}
+        """Of requests that were sent and not answered yet."""
         self._lock = Lock()
 
     def expected(self, prompt: Prompt, model: str, provider: str, session: str | None) -> tuple[int, float]:
         """The expected count, and its expected relative error."""
         key = (provider, model, prompt.encoding)
         guess = self._guess(prompt, key, self._fits.get(key) or _fresh(prompt, model), session)
+        if len(self._open) >= _MOST_OPEN:
+            self._open = {}
+        self._open[key, prompt.digest] = guess
         return max(0, round(guess.tokens)), round(guess.error, 4)
 
     def learn(self, prompt: Prompt, model: str, provider: str, input_tokens: int, session: str | None) -> None:
         """Take in the provider's count of a request."""
-        if input_tokens <= 0 or not prompt.pieces:
+        if not 0 < input_tokens < _MOST_TOKENS or not prompt.pieces:
             return
         key = (provider, model, prompt.encoding)
         with self._lock:
@@ -73,7 +80,7 @@ class Learning:
                 if len(self._fits) >= _MOST_MODELS:
                     del self._fits[next(iter(self._fits))]
                 fit = self._fits[key] = _fresh(prompt, model)
-            guess = self._guess(prompt, key, fit, session)
+            guess = self._open.pop((key, prompt.digest), None) or self._guess(prompt, key, fit, session)
             self._take(fit, guess, prompt, input_tokens)
         stand = self._stand(prompt, guess, input_tokens)
         pieces = prompt.pieces

@@ -31,8 +31,8 @@ _VOLATILE = re.compile(
     r"|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b"
     r"|\b\d{1,2}(?:st|nd|rd|th)? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?,? \d{4}\b)"
     r"|(?P<hex>\b(?=[0-9a-fA-F]{0,63}\d)(?=[0-9a-fA-F]{0,63}[a-fA-F])[0-9a-fA-F]{16,64}\b)"
-    r"|(?P<counter>\b\d{9,}\b|\b(?:request|session|run|trace|build|turn|attempt|seed|nonce|id)"
-    r"(?: (?:id|number|no\.?))?[ :=#]{1,3}\d{1,8}\b)",
+    r"|(?P<counter>\b\d{9,}\b|\b(?i:(?:request|session|run|trace|build|turn|attempt|seed|nonce|id)"
+    r"(?: (?:id|number|no\.?))?)[ :=#]{1,3}\d{1,8}\b)",
 )
 _NAMES = {"hex": "identifier"}
 _IDENTIFIER = re.compile(r"(?<![A-Za-z0-9_\-./])[A-Za-z_\-./]*+[0-9][A-Za-z0-9_\-./]*+")
