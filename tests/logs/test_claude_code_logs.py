@@ -9,8 +9,10 @@ from made_logs import PRICES, SESSION, Claude, micros, stamp, text, thinking, to
 
 from tokeneff.ledger import CallRecord
 from tokeneff.logs import Skipped, claude_code, records
+from tokeneff.logs._counting import SessionCounter
 from tokeneff.logs._reading import sessions
 from tokeneff.logs._values import Logged
+from tokeneff.tokens import Counter
 
 ACCOUNTED = {
     name: CallRecord._field_defaults[name]
@@ -285,3 +287,20 @@ def test_what_cannot_be_used_is_told(tmp_path: Path, prices: Path) -> None:
         "not JSON: Unterminated string starting at": 1,
     }
     assert reading.skipped.examples["unknown line type 'new-thing'"] == (f"{path}:3",)
+
+
+def test_messages_known_by_identity_are_counted_as_any_others(tmp_path: Path) -> None:
+    chat = Claude()
+    for turn in range(4):
+        chat.user(f"question {turn}", 10 * turn)
+        name = f"msg_01made{turn:014}"
+        one, two = chat.reply(name, [text("So."), tool_use("Read", f"t{turn}", path="a")], 10 * turn + 1)
+        assert one
+        chat.result(f"t{turn}", "lamps", 10 * turn + 3, parent=two)
+    write(tmp_path / "s.jsonl", chat.lines)
+    session = SessionCounter()
+    for call in logged(tmp_path):
+        for body in (call.body, {**call.body, "messages": [dict(message) for message in call.body["messages"]]}):
+            assert session.prompt("messages", body, call.model) == Counter().prompt("messages", body, call.model)
+    session.begin()
+    assert session.prompt("messages", call.body, "gpt-4o") == Counter().prompt("messages", call.body, "gpt-4o")

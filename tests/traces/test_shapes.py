@@ -90,7 +90,7 @@ def test_anthropic_conversation_with_compaction(tmp_path: Path) -> None:
     )
     user = {"role": "user", "content": [{"type": "text", "text": "hi"}]}
     params = {"max_tokens": 4096, "system": "be brief"}
-    assert (found.dialect, found.model, found.compactions) == ("anthropic", "claude-b", (4,))
+    assert (found.dialect, found.model, found.compactions) == ("anthropic", "claude-b", (3,))
     first, second = found.calls
     assert first.request == {"model": "claude-b", "messages": [user], **params}
     assert first.usage == RecordedUsage(20, 6, cache_read=10, cache_write=7, cache_write_1h=5)

@@ -96,10 +96,12 @@ def _moment(since: datetime | timedelta | float | None) -> int | None:
 
 def _records(sources: list[Source], skipped: Skipped, since: int | None, prices: Prices) -> Iterator[CallRecord]:
     from tokeneff.logs._accounting import Accountant
-    from tokeneff.tokens import Counter
+    from tokeneff.logs._counting import SessionCounter
 
-    accountant, counted = Accountant(Counter(), prices), set[str]()
+    counter, counted = SessionCounter(), set[str]()
+    accountant = Accountant(counter, prices)
     for session in sessions(sources, skipped, since):
+        counter.begin()
         for call in session:
             if call.call_id in counted:
                 continue

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from tokeneff.logs._codex._lines import KINDS
 from tokeneff.logs._codex._lines import line_of as codex_line
-from tokeneff.logs._fields import Obj
+from tokeneff.logs._fields import Obj, text
 from tokeneff.logs._lines import objects
 
 Kind: TypeAlias = Literal["claude-code", "codex", "trace"]
@@ -139,7 +139,7 @@ def kind_of(path: Path) -> Kind:
 
 def _is_codex(fields: Obj) -> bool:
     if isinstance(fields.get("payload"), dict):
-        return fields.get("type") in KINDS
+        return text(fields.get("type")) in KINDS
     return "sessionId" not in fields and not isinstance(codex_line(fields), str)
 
 

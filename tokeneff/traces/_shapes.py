@@ -61,7 +61,8 @@ def _conversation(obj: Obj, messages: list[Any], name: str, file: str, line: int
         calls.append(RecordedCall(dialect, called, reply, usage, read_time(known), shared, lengths[index], params))
     if not calls:
         raise UnreadableError("no assistant message that answers a request")
-    return Conversation(name, model, dialect, tuple(calls), file, line, compactions)
+    summed_up = tuple(lengths[min(max(place, 0), len(messages))] for place in compactions)
+    return Conversation(name, model, dialect, tuple(calls), file, line, summed_up)
 
 
 def _request(body: Obj, response: Any, url: str | None, name: str, file: str, line: int) -> Conversation:

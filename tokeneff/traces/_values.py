@@ -88,7 +88,8 @@ class RecordedCall:
 class Conversation:
     """A recorded conversation: its calls in the order they were made.
 
-    `compactions` are the positions (in recorded messages) at which the recording program summed its history up.
+    `compactions` are the positions (in messages as sent) at which the recording program summed its history up: the
+    message before each holds the summary, and what precedes that one was not sent any more.
     """
 
     id: str

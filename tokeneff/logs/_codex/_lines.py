@@ -52,7 +52,7 @@ def line_of(fields: Obj) -> Line | str:
 
 def by_model(item: Obj) -> bool:
     """Whether an item is part of what the model replied."""
-    kind = item.get("type")
+    kind = text(item.get("type"))
     return kind in SAID_BY_MODEL or (kind == "message" and item.get("role") == "assistant")
 
 
