@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokeneff._accounting import Accounting
 from tokeneff._flow import Policy
 from tokeneff._memory import Memory
+from tokeneff._warm import warm
 
 if TYPE_CHECKING:
     from tokeneff.accounts._accounts import Accounts
@@ -75,13 +76,14 @@ class Settings:
         self.capture: bool = capture.wanted or keeps_content
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
         self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy)
+        if self.ledger is not None or self.telemetry.observed():
+            # The first call needs the price list, and may well be answered before it is read.
+            warm("prices", self.prices.preload)
 
     def _accounts(self) -> Accounts:
-        from tokeneff._warm import warm
         from tokeneff.accounts._accounts import Accounts
         from tokeneff.tokens import counter
 
-        warm("prices", self.prices.preload)
         return Accounts(counter(), self.prices)
 
     def changed(self, **arguments: Any) -> Settings:

@@ -1,4 +1,4 @@
-"""Loading what the first call will need while that call waits for its reply."""
+"""Loading what the first call will need before it needs it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ _LONGEST = 2.0
 """Seconds that a fork waits for what is being loaded."""
 
 _under_way: WeakSet[Thread] = WeakSet()
+_begun: set[str] = set()
 
 
 def warm(name: str, load: Callable[[], object]) -> None:
-    """Have ``load`` done in a thread. It must do no harm if it never runs, or fails: that is logged, once."""
+    """Have ``load`` done in a thread, once in a process for each name.
+
+    It must do no harm if it never runs, or fails: that is logged, once.
+    """
+    if name in _begun:
+        return
+    _begun.add(name)
 
     def run() -> None:
         try:

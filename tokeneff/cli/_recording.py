@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import tokeneff
 from tokeneff.cli._output import Output, UsageError
@@ -11,6 +11,7 @@ from tokeneff.cli._output import Output, UsageError
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from tokeneff.ledger import Ledger
     from tokeneff.otel import OtelSetup
 
 _FLUSH_SECONDS = 5.0
@@ -22,9 +23,12 @@ class Recording:
     Args:
         endpoint: the collector's URL; nothing is sent where None.
         keep: whether to keep the spans for `spans()`.
+        ledger: where calls are put on record; nowhere if not given, whatever `TOKENEFF_LEDGER` says: calls that a
+            command makes up are no calls of the user's.
     """
 
-    def __init__(self, endpoint: str | None = None, *, keep: bool = True) -> None:
+    def __init__(self, endpoint: str | None = None, *, keep: bool = True, ledger: Ledger | None = None) -> None:
+        self._ledger: Ledger | Literal[False] = False if ledger is None else ledger
         self.otel: OtelSetup | None = collector(endpoint) if endpoint else None
         self._memory: Any = None
         self._patient = True
@@ -39,9 +43,8 @@ class Recording:
 
     def wrap(self, client: Any) -> Any:
         """Return the client wrapped, recording here."""
-        if self.otel is None:
-            return tokeneff.wrap(client, tracer_provider=self.provider)
-        return tokeneff.wrap(client, tracer_provider=self.provider, meter_provider=self.otel.meter_provider)
+        meters = None if self.otel is None else self.otel.meter_provider
+        return tokeneff.wrap(client, tracer_provider=self.provider, meter_provider=meters, ledger=self._ledger)
 
     def spans(self) -> list[ReadableSpan]:
         """Return the spans that have ended so far."""

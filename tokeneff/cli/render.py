@@ -117,12 +117,14 @@ def _first_line(attributes: Mapping[str, Any], took: str) -> Iterable[str]:
 
 def _tokens(attributes: Mapping[str, Any]) -> str:
     parts = dict(names.USAGE_PARTS)
-    return _SEPARATOR.join(
-        (
-            _count(attributes, "in", names.INPUT_TOKENS, names.INPUT_SOURCE, ("cache_read", "cache_write"), parts),
-            _count(attributes, "out", names.OUTPUT_TOKENS, names.OUTPUT_SOURCE, ("reasoning",), parts),
-        )
-    )
+    told = [
+        _count(attributes, "in", names.INPUT_TOKENS, names.INPUT_SOURCE, ("cache_read", "cache_write"), parts),
+        _count(attributes, "out", names.OUTPUT_TOKENS, names.OUTPUT_SOURCE, ("reasoning",), parts),
+    ]
+    cost = attributes.get(names.COST_USD)
+    if isinstance(cost, float):
+        told.append(f"${cost:.6f}")
+    return _SEPARATOR.join(told)
 
 
 def _count(

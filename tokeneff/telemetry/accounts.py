@@ -59,7 +59,7 @@ def cost_attributes(found: dict[str, Any], cost: Cost) -> None:
     """What a call cost, in US dollars, and how far that can be trusted. An unknown cost has no amount."""
     found[names.COST_CONFIDENCE] = cost.confidence
     if cost.nano_usd is not None:
-        found[COST + "usd"] = cost.nano_usd / 1e9
+        found[names.COST_USD] = cost.nano_usd / 1e9
         found[COST + "micro_usd"] = cost.micro_usd
         for name in ("input", "cache_read", "cache_write", "output"):
             value = getattr(cost, name)

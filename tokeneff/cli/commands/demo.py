@@ -38,22 +38,30 @@ def run(args: argparse.Namespace, out: Output) -> int:
     from tokeneff.cli._session import Session
     from tokeneff.cli._stage import live_stage, loopback_stage
     from tokeneff.cli._totals import show_usage, totals
+    from tokeneff.ledger import Ledger
+    from tokeneff.report import report
 
     with ExitStack() as stack:
-        recording = stack.enter_context(Recording(args.otlp))
+        ledger = stack.enter_context(Ledger("memory://"))
+        recording = stack.enter_context(Recording(args.otlp, ledger=ledger))
         clients, queue = live_stage(recording.wrap, args.model) if args.live else loopback_stage(recording.wrap, stack)
         stack.callback(clients.close)
         for missing in clients.missing:
             out.note(f"left out: {missing}")
         session = Session(clients, recording.tracer, queue, lambda title, said: _say(out, title, said))
         session.run()
+        clients.close()
+        found = report(ledger, by=("feature",))._replace(source="the session above")
     spans = recording.spans()
-    out.json({"spans": [_span(span) for span in spans], "failures": session.failures, **totals(clients.all())})
+    told = {"spans": [_span(span) for span in spans], "failures": session.failures, **totals(clients.all())}
+    out.json({**told, "report": found.as_json()})
     if not out.as_json:
+        from tokeneff.cli._report_text import show
         from tokeneff.cli.render import span_tree
 
         out.show("", span_tree(spans, "spans"), "")
         show_usage(out, clients.all(), "feature")
+        show(found, out)
     recording.report(out)
     return 1 if session.failures or not clients.all() else 0
 
