@@ -143,6 +143,15 @@ def test_audio_without_a_price_of_its_own_is_marked(prices: Prices) -> None:
     assert gemini.confidence == "listed"  # one price for text, images, video and audio, says its page
 
 
+def test_which_tokens_were_cached_matters_only_where_their_prices_differ(prices: Prices) -> None:
+    images, sounds = CACHED._replace(image_input=500), CACHED._replace(audio_input=500)
+    assert ask(prices, "gpt-5", tokens=images) == ask(prices, "gpt-5", tokens=CACHED)
+    cost = ask(prices, "gemini-2.5-flash", "gcp.gemini", sounds)
+    # 500 of text and 100 of audio were read; 400 of audio were not.
+    assert cost[1:4] == (400 * 1000, 500 * 30 + 100 * 100, 0)
+    assert (cost.confidence, cost.note) == ("assumed", "which of the cached tokens were text is not known")
+
+
 def test_cached_tokens_are_counted_once(prices: Prices) -> None:
     cost = ask(prices, "gpt-5", tokens=Tokens(input_tokens=1000, output_tokens=0, cache_read=1000))
     assert cost[:5] == (125_000, 0, 125_000, 0, 0)

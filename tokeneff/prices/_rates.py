@@ -148,11 +148,7 @@ class Sheet:
         """The cost of a call. Its parts are exact rational amounts, made whole by largest remainder."""
         total, out, made = tokens.input_tokens, tokens.output_tokens, tokens.output_source
         if total is None or (out is None and made == "unknown"):
-            return UNPRICED._replace(
-                note="no count of input tokens" if total is None else "no count of output tokens",
-                source=self.source,
-                version=self.version,
-            )
+            return self._none("no count of input tokens" if total is None else "no count of output tokens")
         if self._higher is not None:
             sheet = self.at(total)
             if sheet is not self:
@@ -162,8 +158,7 @@ class Sheet:
         if read + write > total or hour > write:
             read, write, hour, odd = *_within(total, read, write, hour), ("counts contradict each other",)
         if ("input" not in cents and total) or ("output" not in cents and out):
-            what = "input" if total and "input" not in cents else "output"
-            return UNPRICED._replace(note=f"no price per {what} token", source=self.source, version=self.version)
+            return self._none(f"no price per {'input' if total and 'input' not in cents else 'output'} token")
         fresh = (total - read - write) * cents.get("input", 0)
         cached = read * cents.get("cache_read", 0)
         written = write * cents.get("cache_write", 0)
@@ -177,15 +172,26 @@ class Sheet:
             fresh, cached, made_of, odd = fresh + more[0], cached + more[1], made_of + more[2], (*odd, *more[3])
         if self._absent and (read or write):
             odd = (*odd, *self._missing(read, write, hour))
-        confidence = weaker(self.confidence, "assumed") if odd else self.confidence
-        note = "; ".join(dict.fromkeys((*self._notes, *odd))) if odd else self.note
-        if tokens.input_source == "estimated" or made == "estimated":
-            confidence = weaker(confidence, "estimated")
-            note = f"{note}; tokens are estimated" if note else "tokens are estimated"
+        confidence, note = self.confidence, self.note
+        if odd or made == "estimated" or tokens.input_source == "estimated":
+            confidence, note = self._trust(odd, tokens.source == "estimated")
         a, b, c, d = (fresh, cached, written, made_of)
         if self.unit != 1:
             a, b, c, d = _whole((a, b, c, d), self.unit)
         return Cost(a + b + c + d, a, b, c, d, self.source, self.version, confidence, note)
+
+    def _none(self, why: str) -> Cost:
+        return UNPRICED._replace(source=self.source, version=self.version, note=why)
+
+    def _trust(self, odd: tuple[str, ...], estimated: bool) -> tuple[Confidence, str]:
+        notes = (*self._notes, *odd, *(("tokens are estimated",) if estimated else ()))
+        confidence = weaker(self.confidence, "estimated" if estimated else "assumed")
+        return confidence, "; ".join(dict.fromkeys(notes))
+
+    def _apart(self, modality: str) -> bool:
+        cents = self._cents
+        plain, read = cents[f"input_{modality}"], cents[f"cache_read_{modality}"]
+        return (plain, read) != (cents["input"], cents["cache_read"])
 
     def _missing(self, read: int, write: int, hour: int) -> tuple[str, ...]:
         used = {"cache_read": read, "cache_write": write - hour, "cache_write_1h": hour}
@@ -203,7 +209,8 @@ class Sheet:
             left = max(0, read - max(0, fresh + read + (tokens.cache_write or 0) - images - sounds))
             images_read = min(images, left)
             sounds_read = min(sounds, left - images_read)
-            notes.append("which of the cached tokens were text is not known")
+            if (images and self._apart("image")) or (sounds and self._apart("audio")):
+                notes.append("which of the cached tokens were text is not known")
         counts = (
             (0, "input_image", max(0, images - images_read)),
             (0, "input_audio", max(0, sounds - sounds_read)),
