@@ -124,9 +124,8 @@ def tools(form: str) -> list[Any]:
 
 def costs(make: Callable[[], Counter]) -> None:
     """What counting a long history costs at first, and at the next turn."""
-    print(
-        f"\n{'200 messages, 20 tools':28} {'tokens':>8} {'first':>9} {'again':>9} {'from JSON':>9} {'turn n+1':>9} {'ratio':>7}"
-    )
+    heads = ("tokens", "first", "again", "from JSON", "turn n+1", "ratio")
+    print(f"\n{'200 messages, 20 tools':28}" + "".join(f"{head:>10}" for head in heads))
     for name, dialect, model in (("plain", "chat", "gpt-4o"), ("agent", "messages", "claude-sonnet-4-5")):
         counter = make()
         counter.await_vocabulary(model, 120)
@@ -141,9 +140,11 @@ def costs(make: Callable[[], Counter]) -> None:
             body["messages"] = [*body["messages"], *last]
             new.append(timed(lambda: counter.prompt(dialect, body, model))[0])  # noqa: B023
         turn_ = statistics.median(new)
+        figures = [f"{prompt.tokens:,}", f"{first * 1e3:.1f} ms"]
+        figures += [f"{taken * 1e6:.0f} µs" for taken in (again, rebuilt, turn_)]
         print(
-            f"{dialect + ', ' + prompt.encoding:28} {prompt.tokens:8,} {first * 1e3:6.1f} ms {again * 1e6:6.0f} µs "
-            f"{rebuilt * 1e6:6.0f} µs {turn_ * 1e6:6.0f} µs {turn_ / first:7.4f}"
+            f"{dialect + ', ' + prompt.encoding:28}"
+            + "".join(f"{figure:>10}" for figure in (*figures, f"{turn_ / first:.4f}"))
         )
     counter = make()
     counter.await_vocabulary("gpt-4o", 120)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from threading import Lock
 from typing import Any
 
 from tokeneff._log import log_once
@@ -43,7 +42,6 @@ class Counter:
         self._counted: Generations[Known] = Generations(_MOST_COUNTED)
         self._schemes: dict[tuple[str, str], Scheme] = {}
         self._styles: dict[str, tuple[Style, TokenizerFile | None]] = {}
-        self._lock = Lock()
         self._learning = Learning()
         self.counted = 0
         """Elements that had to be counted, not being remembered."""
@@ -92,7 +90,7 @@ class Counter:
 
         Args:
             session: the caller's name of the conversation, for when its history was changed.
-            at: seconds since 1970; of no influence yet.
+            at: when the request is sent, in seconds since 1970; no count depends on it.
         """
         try:
             return self._learning.expected(prompt, model, provider, session)

@@ -44,19 +44,22 @@ def mix_of(pieces: Sequence[Piece]) -> list[float]:
 class Errors:
     """The last relative errors, and how large the next may be."""
 
-    __slots__ = ("_bound", "_seen", "prior")
+    __slots__ = ("_added", "_bound", "_seen", "prior")
 
     def __init__(self, prior: float, seen: Sequence[float] = ()) -> None:
         self.prior = prior
         self._seen = list(seen)[-_KEPT:]
         self._bound: float | None = None
+        self._added = len(self._seen)
 
     def add(self, error: float) -> None:
         """Take in one more."""
         self._seen.append(min(error, 100.0))
         if len(self._seen) > _KEPT:
             del self._seen[0]
-        self._bound = None
+        self._added += 1
+        if self._added < _KEPT // 2 or self._added % 4 == 0:
+            self._bound = None
 
     @property
     def bound(self) -> float:
@@ -121,12 +124,14 @@ class Fit:
         own = self.tokens(mix)
         if own < 8 or not 0.2 < tokens / own < 4:
             return  # a rewritten history, a lost count: not what tokenizers differ by
+        error = tokens - own
+        if abs(error) <= 1 + 0.002 * own:
+            return  # nothing to be learnt, and no time to be spent
         used = [index for index, count in enumerate(mix) if count]
         covariance = self._covariance
         gains = [sum([row[index] * mix[index] for index in used]) for row in covariance]
         noise = (_NOISE * max(own, 200.0)) ** 2
         spread = sum([gains[index] * mix[index] for index in used]) + noise
-        error = tokens - own
         limit = 2.5 * spread**0.5
         error = min(max(error, -limit), limit)
         weights = [weight + gain * error / spread for weight, gain in zip(self.weights, gains, strict=True)]

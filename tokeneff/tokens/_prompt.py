@@ -51,6 +51,7 @@ class Prompt(NamedTuple):
     exact: bool
     """Whether ``encoding`` is the model's own; otherwise ``tokens`` is an estimate even before framing."""
     unknown: tuple[str, ...] = ()
-    """What could not be counted, as ``input_audio`` or ``file``; it is not in ``tokens``."""
+    """What could not be counted, as ``audio`` or ``file``, and is not in ``tokens``; ``image size``: an image is in it
+    by an assumption."""
     digest: bytes = b""
     """16 bytes over the whole body: equal exactly if the requests are."""
