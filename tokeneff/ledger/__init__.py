@@ -35,8 +35,8 @@ sum up ``facts`` by its integer columns first, and look the texts up after, grou
                content.
     losses     ``time``, ``calls``, ``cause``: calls that a writer could not keep.
 
-Indexes: ``facts (time)``, ``facts (request_hash) WHERE request_hash <> ''``. To sum up requests that were made more
-than once, find which they are by the index alone (a second for a million rows; grouping all rows by it takes ten)::
+Indexes: ``facts (time)``, ``facts (request_hash, kind_id) WHERE request_hash <> ''``. To sum up requests that were made
+more than once, find by the index alone which they are (for a million rows a second; grouping all of them takes ten)::
 
     … FROM facts WHERE request_hash IN (SELECT request_hash FROM facts WHERE request_hash <> ''
                                         GROUP BY request_hash HAVING count(*) > 1) GROUP BY request_hash

@@ -58,7 +58,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             cause TEXT NOT NULL)""",
     ),
     # Requests that were made more than once are found by it, without sorting all there are.
-    ("CREATE INDEX facts_request ON facts (request_hash) WHERE request_hash <> ''",),
+    ("CREATE INDEX facts_request ON facts (request_hash, kind_id) WHERE request_hash <> ''",),
 )
 
 VERSION = len(STEPS)
