@@ -64,6 +64,32 @@ def test_a_new_run_with_the_same_opening_is_a_new_session() -> None:
     assert branch.prefix.cause == "none"
 
 
+def test_runs_of_one_agent_in_which_the_model_said_different_things_are_sessions_of_their_own() -> None:
+    provider = Provider()
+    accounts = [
+        provider.call(
+            {
+                "messages": [
+                    SYSTEM,
+                    *turns(1),
+                    {"role": "assistant", "content": words(run + 90, 20)},
+                    {"role": "user", "content": words(run + 95, 20)},
+                ]
+            }
+        )
+        for run in range(2)
+    ]
+    assert accounts[0].session != accounts[1].session
+
+
+def test_what_was_gone_on_from_is_not_kept_beside_what_goes_on() -> None:
+    provider, sessions = Provider(), Sessions()
+    for turn in range(1, 6):
+        place = sessions.place(seen_of(provider, turns(turn)))
+    assert place.related
+    assert len(place.session.recent) == 1
+
+
 def test_questions_after_the_same_examples_are_sessions_of_their_own() -> None:
     provider = Provider()
     examples = [SYSTEM, *turns(4)[:-1]]

@@ -238,11 +238,12 @@ def test_below_the_least_size_that_is_cached_nothing_is_claimed() -> None:
     )
 
 
-def test_a_prompt_under_way_need_not_be_in_the_cache_yet() -> None:
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_prompt_under_way_need_not_be_in_the_cache_yet(order: tuple[int, int]) -> None:
     provider = Provider()
-    first, second = provider.open(body_of("chat", 5)), provider.open(body_of("chat", 5))
-    told = [provider.close(opened, input_tokens=3000, cache_read=0).prefix for opened in (second, first)]
-    assert [prefix and (prefix.cause, prefix.lost) for prefix in told] == [("none", 0), ("first", 0)]
+    opened = [provider.open(body_of("chat", 5)) for _ in range(2)]
+    told = {which: provider.close(opened[which], input_tokens=3000, cache_read=0).prefix for which in order}
+    assert [prefix and (prefix.cause, prefix.lost) for prefix in (told[0], told[1])] == [("first", 0), ("none", 0)]
     third = provider.call(body_of("chat", 5), input_tokens=3000, cache_read=0)
     assert third.prefix is not None
     assert (third.prefix.cause, third.prefix.lost) == ("missed", 3000 // 128 * 128)
