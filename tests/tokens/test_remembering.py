@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import os
+import threading
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokens_lab import with_vocabulary, words
+from tokens_lab import BY_WORDS, with_vocabulary, words
 
 from tokeneff.tokens import Counter
 from tokeneff.tokens import _counter as counter_module
@@ -160,3 +162,41 @@ def test_generations_keep_what_is_used() -> None:
     assert memory.get(500) is None
     memory.put("large", 1, 51)
     assert memory.get("large") is None
+
+
+def test_many_threads_ask_one_counter() -> None:
+    counter = Counter(BY_WORDS)
+    faults: list[str] = []
+
+    def ask(seed: int) -> None:
+        for n in range(60):
+            messages = history(4 + (seed * 7 + n) % 40)
+            body = {"model": "m", "messages": messages, "tools": TOOLS[: n % 5]}
+            prompt = counter.prompt("chat", body, "m")
+            expected, _ = counter.expected(prompt, "m", "p", session=str(seed))
+            counter.learn(prompt, "m", "p", prompt.tokens + 7, session=str(seed))
+            if prompt != with_vocabulary().prompt("chat", body, "m") or not 0.5 < expected / prompt.tokens < 2:
+                faults.append(f"{seed}, {n}: {expected} for {prompt.tokens}")
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_counts_on() -> None:
+    counter = with_vocabulary()
+    body = {"messages": history(20)}
+    before = counter.prompt("chat", body, "gpt-4o")
+    with counter._learning._lock, counter._exact._lock, counter._counted._lock:
+        child = os.fork()
+        if child == 0:
+            more = [*history(20), {"role": "user", "content": "one more"}]
+            after = counter.prompt("chat", {"messages": more}, "gpt-4o")
+            counter.learn(after, "gpt-4o", "openai", 500)
+            os._exit(0 if after.pieces[:20] == before.pieces and after.pieces[20].tokens == 6 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -136,6 +136,33 @@ def _packaged(name: str) -> Any:
     return packaged(name)
 
 
+def test_a_load_that_hangs_is_waited_for_once() -> None:
+    never = threading.Event()
+
+    def load(name: str) -> Callable[[str], int]:
+        never.wait(60)
+        raise TimeoutError
+
+    waited: list[float] = []
+
+    class Done(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0.0)
+            return False
+
+    vocabularies = Vocabularies(load)
+    vocabularies.ready("o200k_base")
+    slot = vocabularies._slots["o200k_base"]
+    slot.done = Done()
+    slot.since -= 7
+    assert vocabularies.ready("o200k_base", 10) is None
+    slot.since -= 7
+    assert vocabularies.ready("o200k_base", 10) is None
+    never.set()
+    assert 0 < waited[0] <= 3
+    assert waited[1] == 0
+
+
 TRICKY = [
     "Hello, world! It's 3.14 o'clock.",
     "  leading\n\n\ttabs \r\n and trailing   ",

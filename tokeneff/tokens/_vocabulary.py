@@ -52,14 +52,14 @@ class Vocabularies:
         """What counts by this encoding, if it is loaded; begins loading it if that is due.
 
         Args:
-            wait: seconds to wait for a load under way; with 0 this never blocks.
+            wait: seconds since its beginning for which a load under way is waited for; with 0 this never blocks.
         """
         slot = self._slots.get(name)
         if slot is not None and slot.count is not None:
             return slot.count
         slot = self._begin(name)
         if wait > 0 and slot.count is None:
-            slot.done.wait(wait)
+            slot.done.wait(max(0.0, slot.since + wait - time.monotonic()))
         return slot.count
 
     def pending(self, name: str) -> bool:
