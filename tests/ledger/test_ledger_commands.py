@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import sys
 from pathlib import Path
@@ -45,9 +44,9 @@ def rows(text: str) -> list[dict[str, Any]]:
 
 def test_export_as_json_lines(url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKENEFF_LEDGER", url)
-    monkeypatch.setattr(sys.stdout, "buffer", io.BytesIO(), raising=False)
-    assert run(capsys, "export", "--jsonl", "-")[0] == 0
-    found = rows(sys.stdout.buffer.getvalue().decode())
+    code, out, _ = run(capsys, "export", "--jsonl", "-")
+    found = rows(out)
+    assert code == 0
     assert [tuple(row) for row in found] == [CallRecord._fields] * 2
     assert found[0]["cost"] is None
     assert (found[0]["called"], found[0]["tags"]) == (["find"], {"feature": "f1", "user": "u"})

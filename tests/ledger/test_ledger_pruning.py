@@ -25,6 +25,10 @@ def orphans(path: Path) -> int:
         return sum(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in (*SHARED, "tags", "details"))
 
 
+def by_id(record: CallRecord) -> str:
+    return record.call_id
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(records(), min_size=1, max_size=8, unique_by=lambda record: as_kept(record).call_id), st.data())
 def test_what_is_left_is_as_it_was(
@@ -41,7 +45,7 @@ def test_what_is_left_is_as_it_was(
         left = [as_kept(record) for record in made if record.time >= before]
         assert list(read(ledger)) == left
         ledger.write(made)  # the ids that it remembers are of rows that may be gone
-        assert sorted(map(repr, read(ledger))) == sorted(repr(as_kept(record)) for record in made)
+        assert sorted(read(ledger), key=by_id) == sorted(map(as_kept, made), key=by_id)
         prune(path, 1 << 62)
         rest = sum(record.time >= 1 << 62 for record in made)
     assert rest or orphans(path) == 0
