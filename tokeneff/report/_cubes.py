@@ -151,6 +151,9 @@ CALLS = Cube(
         "last": "f.time",
     },
 )
+UNSORTED = frozenset(name for name in CALLS.sums if name.startswith(("in_", "out_", "paid_")))
+"""Columns of the calls' cube that are summed up over all calls at once: groups are made by sorting, which takes longer
+than all else, and the longer the more columns there are."""
 SESSIONS = Cube(
     "sessions",
     {"day": _DAY_KEY, "session_id": "ifnull(f.session_id, 0)", "kind_id": "f.kind_id"},

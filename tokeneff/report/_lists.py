@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from tokeneff.report._advice._words import without_counts
-from tokeneff.report._cubes import CALLS, LOST, PREFIXES, SESSIONS, STALE, SUMS, row_of
+from tokeneff.report._cubes import CALLS, LOST, PREFIXES, SESSIONS, STALE, SUMS, UNSORTED, row_of
 from tokeneff.report._reading import Reading, text_of
 from tokeneff.report._sums import CUT, FAILED, merge, sums_of
 from tokeneff.report._values import Break, Decided, ErrorGroup, Session, SlowCall, Sums, Unpriced
@@ -113,8 +113,9 @@ def unpriced(reading: Reading) -> tuple[Unpriced, ...]:
 
 def decisions(reading: Reading) -> tuple[Decided, ...]:
     """What policies decided, those that saved most first."""
+    # A cross join keeps the order: few calls have decisions.
     sql = f"""SELECT t.text, s.calls FROM (SELECT d.decisions_id AS id, count(*) AS calls FROM details AS d
-        {"" if reading.since is None else "JOIN facts AS f ON f.id = d.id"}
+        CROSS JOIN facts AS f ON f.id = d.id
         WHERE d.decisions_id IS NOT NULL AND {reading.condition} GROUP BY 1) AS s JOIN texts AS t ON t.id = s.id"""
     found: dict[tuple[str, str], list[int]] = {}
     for text, calls in reading.connection.execute(sql):
@@ -127,9 +128,9 @@ def decisions(reading: Reading) -> tuple[Decided, ...]:
 
 
 def totals(reading: Reading) -> tuple[Mapping[str, int], Sums]:
-    """All columns of the calls' cube, and the sums."""
-    columns = (*CALLS.sums, *CALLS.peaks)
-    values: dict[str, Any] = dict.fromkeys(columns, 0)
+    """The columns of the calls' cube over all calls, and the sums."""
+    columns = tuple(name for name in (*CALLS.sums, *CALLS.peaks) if name not in UNSORTED)
+    values: dict[str, int] = dict.fromkeys(CALLS.sums, 0)
     values.update(dict.fromkeys(CALLS.peaks, -(1 << 62)))
     total = Sums()
     for kind_id, *row in reading.cells(CALLS, ("kind_id",), columns):
@@ -137,4 +138,7 @@ def totals(reading: Reading) -> tuple[Mapping[str, int], Sums]:
         total += sums_of(reading.kinds[kind_id], told)
         for name, value in told.items():
             values[name] = values[name] + value if name in CALLS.sums else max(values[name], value)
+    parts = sorted(UNSORTED)
+    for row in reading.cells(CALLS, (), parts):
+        values.update(zip(parts, row, strict=True))
     return values, total

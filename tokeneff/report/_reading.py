@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tokeneff.report._cubes import Cube
+from tokeneff.report._cubes import UNSORTED, Cube
 
 _AT_ONCE = 500
 _MOST_KNOWN = 50_000
@@ -62,17 +62,23 @@ class Reading:
 
     Args:
         connection: to a ledger's tables. since: calls that began earlier are left out, microseconds since 1970.
+        upto: rows written after this one are left out; those written from now on unless told. So all sums are of the
+            same calls, though others go on writing and nothing is locked.
     """
 
-    def __init__(self, connection: sqlite3.Connection, since: int | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection, since: int | None = None, upto: int | None = None) -> None:
         self.connection = connection
         self.since = since
+        self.upto: int = (
+            connection.execute("SELECT ifnull(max(id), 0) FROM facts").fetchone()[0] if upto is None else upto
+        )
         self._known: dict[str, list[tuple[int, ...]]] = {}
 
     @property
     def condition(self) -> str:
         """SQL for the calls of the period, of ``facts AS f``."""
-        return "1" if self.since is None else f"f.time >= {self.since}"
+        until = f"f.id <= {self.upto}"
+        return until if self.since is None else f"f.time >= {self.since} AND +{until}"  # plus: by the index of times
 
     def cells(
         self,
@@ -87,7 +93,7 @@ class Reading:
             only: a key, and the values of it that are wanted.
         """
         columns = columns or (*cube.sums, *cube.peaks)
-        if tuple(keys) in ((), ("kind_id",)) and only is None:
+        if tuple(keys) in ((), ("kind_id",)) and only is None and not UNSORTED.issuperset(columns):
             return self._by_kind(cube, keys, columns)
         condition = self.condition
         if only is not None:
@@ -96,7 +102,7 @@ class Reading:
 
     def _by_kind(self, cube: Cube, keys: Sequence[str], columns: Sequence[str]) -> Iterator[Any]:
         """From one pass over all calls, which everything that asks for sums by kind shares."""
-        every = (*cube.sums, *cube.peaks)
+        every = tuple(name for name in (*cube.sums, *cube.peaks) if name not in UNSORTED)
         rows = self._read(cube.sql(("kind_id",), every, self.condition))
         places = [every.index(name) + 1 for name in columns]
         if keys:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tokeneff.report import _lists as lists
-from tokeneff.report._advice import findings
+from tokeneff.report._advice import findings, identical, ranked
 from tokeneff.report._reading import Reading
 from tokeneff.report._sums import latencies, parts_of
 from tokeneff.report._tables import checked, table
-from tokeneff.report._values import Report
+from tokeneff.report._values import Decided, Finding, Latency, Report, Session, SlowCall
 
 if TYPE_CHECKING:
     from tokeneff.ledger import Ledger
@@ -60,9 +61,12 @@ def report(
             stack.enter_context(closing(connection))
         reading = Reading(connection, since)
         names = checked(reading, by)
+        beside = _Beside(source, reading, stack)
         values, total = lists.totals(reading)
-        latency, first_chunk = latencies(reading)
-        count, sessions = lists.sessions(reading)
+        tables = tuple(table(reading, name) for name in names)
+        found = tuple(findings(reading, prices))
+        breaks, errors = lists.breaks(reading), lists.errors(reading)
+        (count, sessions), (latency, first_chunk), slowest, decisions, identical = beside.done()
         return Report(
             source=name,
             now=time.time_ns() // 1000 if now is None else now,
@@ -73,17 +77,52 @@ def report(
             latency=latency,
             first_chunk=first_chunk,
             parts=parts_of(values),
-            tables=tuple(table(reading, name) for name in names),
+            tables=tables,
             sessions_count=count,
             sessions=sessions,
-            breaks=lists.breaks(reading),
-            slowest=lists.slowest(reading),
-            errors=lists.errors(reading),
-            decisions=lists.decisions(reading),
+            breaks=breaks,
+            slowest=slowest,
+            errors=errors,
+            decisions=decisions,
             unpriced=lists.unpriced(reading),
-            findings=findings(reading, prices),
+            findings=ranked((*found, *identical)),
             series=_series(connection, since) if series else None,
         )
+
+
+class _Beside:
+    """What is read in another thread meanwhile, where the ledger is a file: a connection uses one core."""
+
+    def __init__(self, source: object, reading: Reading, stack: ExitStack) -> None:
+        self._reading = reading
+        self._work = None
+        if isinstance(source, str):
+            connection = stack.enter_context(closing(_connected(source)[0]))
+            self._reading = Reading(connection, reading.since, reading.upto)
+            pool = stack.enter_context(ThreadPoolExecutor(1, "tokeneff-report"))
+            self._work = pool.submit(self._read)
+
+    def done(self) -> _Found:
+        return self._read() if self._work is None else self._work.result()
+
+    def _read(self) -> _Found:
+        reading = self._reading
+        return (
+            lists.sessions(reading),
+            latencies(reading),
+            lists.slowest(reading),
+            lists.decisions(reading),
+            tuple(identical.find(reading)),
+        )
+
+
+_Found: TypeAlias = tuple[
+    tuple[int, tuple[Session, ...]],
+    tuple[Latency, Latency],
+    tuple[SlowCall, ...],
+    tuple[Decided, ...],
+    tuple[Finding, ...],
+]
 
 
 def _connected(source: str | Ledger) -> tuple[sqlite3.Connection, str]:

@@ -6,7 +6,7 @@ calls concerned cost, and is computed from what was paid, not from list prices, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tokeneff.report._advice import failed, identical, models, outputs, prefix, stale, tools
@@ -16,14 +16,17 @@ from tokeneff.report._values import Finding
 if TYPE_CHECKING:
     from tokeneff.prices import Prices
 
-
-def findings(reading: Reading, prices: Prices | None) -> tuple[Finding, ...]:
-    """All findings that save something, the largest first."""
-    ordered = sorted(_found(reading, prices), key=lambda finding: (-finding.saves, finding.kind, finding.title))
-    return tuple(finding for finding in ordered if finding.saves > 0)
+__all__ = ["findings", "identical", "ranked"]
 
 
-def _found(reading: Reading, prices: Prices | None) -> Iterator[Finding]:
-    for look in (prefix, tools, stale, identical, outputs, failed):
+def findings(reading: Reading, prices: Prices | None) -> Iterator[Finding]:
+    """All findings but that of identical requests, which takes as long as the rest and is looked for beside them."""
+    for look in (prefix, tools, stale, outputs, failed):
         yield from look.find(reading)
     yield from models.find(reading, prices)
+
+
+def ranked(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those that save something, the largest first."""
+    ordered = sorted(found, key=lambda finding: (-finding.saves, finding.kind, finding.title))
+    return tuple(finding for finding in ordered if finding.saves > 0)
