@@ -238,6 +238,24 @@ def test_below_the_least_size_that_is_cached_nothing_is_claimed() -> None:
     )
 
 
+def test_an_edit_of_a_prompt_too_small_to_be_cached_costs_nothing() -> None:
+    provider = Provider()
+    provider.call({"messages": turns(4)}, input_tokens=1000, cache_read=0)
+    messages = [{"role": "user", "content": "Something else."}, *turns(5)[1:]]
+    prefix = provider.call({"messages": messages}, input_tokens=1400, cache_read=0).prefix
+    assert prefix is not None
+    assert (prefix.cause, prefix.lost, prefix.cost) == ("edited", 0, 0)
+
+
+def test_what_was_read_before_is_as_much_in_the_cache_as_what_was_written() -> None:
+    provider = Provider("messages", "claude-sonnet-4-5", "anthropic")
+    provider.call(body_of("messages", 5), input_tokens=3000, cache_read=0, cache_write=2400)
+    provider.call(body_of("messages", 6), input_tokens=3200, cache_read=2400, cache_write=300)
+    after = provider.call(body_of("messages", 7), input_tokens=3400, cache_read=0, cache_write=3000)
+    detail = "the provider read 0 of 2700 repeated tokens"
+    assert after.prefix == Prefix(3200, "missed", detail=detail, lost=2700, cost=2700 * 2300)
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_prompt_under_way_need_not_be_in_the_cache_yet(order: tuple[int, int]) -> None:
     provider = Provider()
