@@ -299,6 +299,10 @@ def test_sessions_that_begin_alike_should_read_each_others_head() -> None:
     assert prefix.detail == (
         f"begins with {prefix.lost} tokens of another session: no cache_control breakpoint was set"
     )
+    late = {"system": system, "messages": [{"role": "user", "content": words(11, 10)}]}
+    old = provider.call(late, after=400, cache_read=0, cache_write=0).prefix
+    assert old is not None
+    assert (old.cause, old.repeated, old.lost) == ("first", prefix.repeated, 0)
 
 
 def test_a_date_in_the_system_prompt_of_single_questions() -> None:
