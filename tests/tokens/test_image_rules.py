@@ -22,6 +22,7 @@ from tokeneff.tokens._images import Size, image_rule, image_tokens, size_of_base
         ("gpt-4o", "openai", (1024, 1024), "high", 765),
         ("gpt-4o", "openai", (2048, 4096), "high", 1105),
         ("gpt-4o", "openai", (4096, 8192), "low", 85),
+        ("gpt-4o", "openai", (4096, 512), "high", 85 + 4 * 170),
         ("gpt-4.1", "openai", (128, 64), "auto", 255),
         ("gpt-4o-mini", "openai", (1024, 1024), "high", 2833 + 4 * 5667),
         ("gpt-5", "openai", (1024, 1024), "auto", 70 + 4 * 140),

@@ -80,6 +80,20 @@ def test_a_conversation_is_gone_on_from_what_was_counted() -> None:
     assert counter.expected(first, MODEL, PROVIDER) == (hidden + first.tokens, pytest.approx(2 / 20_054, abs=1e-4))
 
 
+def test_what_every_first_request_hides_is_learnt() -> None:
+    """As in the logs of a program that leave out its system prompt and tools."""
+    counter, rng = with_vocabulary(), random.Random(7)
+    errors: list[float] = []
+    for _ in range(4):
+        prompt = prompt_of(counter, [said(rng, "user", rng.randrange(10, 200))])
+        true = 18_000 + prompt.tokens
+        expected, error = counter.expected(prompt, MODEL, PROVIDER)
+        errors.append(abs(expected - true) / true)
+        counter.learn(prompt, MODEL, PROVIDER, true)
+    assert errors[0] > 0.9
+    assert max(errors[1:]) < 0.001
+
+
 def test_an_edited_history_is_not_gone_on_from_but_for_its_session() -> None:
     counter, rng = with_vocabulary(), random.Random(4)
     hidden = 20_000

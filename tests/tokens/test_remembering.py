@@ -110,6 +110,30 @@ def test_values_that_only_look_equal_are_told_apart(one: Any, other: Any) -> Non
             assert counter.prompt("chat", body, "m") == with_vocabulary().prompt("chat", body, "m")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"role": "user", "content": "one two"}, {"role": "assistant", "content": "one two"}),
+        ({"role": "user", "content": "one two"}, {"role": "user", "name": "one two"}),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "one two"}]},
+            {"role": "user", "content": [{"text": "text", "type": "one two"}]},
+        ),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+            {"role": "user", "content": [{"type": "text", "text": "a"}], "type": "text", "text": "b"},
+        ),
+    ],
+)
+def test_messages_of_the_same_strings_are_told_apart(one: Any, other: Any) -> None:
+    counter = with_vocabulary()
+    found = [counter.prompt("chat", {"messages": [message]}, "m").pieces[0] for message in (one, other)]
+    assert found == [
+        with_vocabulary().prompt("chat", {"messages": [message]}, "m").pieces[0] for message in (one, other)
+    ]
+    assert found[0].digest != found[1].digest
+
+
 def test_a_digest_is_of_what_is_said() -> None:
     plain = {"role": "user", "content": "Hi"}
     same = [
