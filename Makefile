@@ -21,6 +21,7 @@ openai2 := openai==2.* anthropic==1.*
 
 env:
 	@.ci/env .venv --group dev
+	@[ -d .venv/lib/python3*/site-packages/litellm ] || .venv/bin/python -m pip install --quiet --no-deps --group differential
 
 demo:
 	@EXTRAS='[openai,anthropic]' .ci/env .venv-demo

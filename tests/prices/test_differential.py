@@ -22,7 +22,7 @@ def test_no_disagreement_at_the_makers_whose_models_are_asked_most() -> None:
     differential = load()
     entries = differential.table()
     if entries is None:
-        pytest.skip(f"litellm {differential.PINNED} is not installed (uv sync --group differential)")
+        pytest.skip(f"litellm {differential.PINNED} is not installed (make env)")
     found, compared, _ = differential.compare(entries)
     makers = {"openai": 100, "anthropic": 15, "gemini": 25, "moonshot": 8, "zai": 10, "cerebras": 5}
     assert {maker: compared[maker] >= least for maker, least in makers.items()} == dict.fromkeys(makers, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from tokeneff._flow import Tokens
@@ -25,7 +26,7 @@ class Prices:
     >>> prices.cost(tokens, model="gpt-5", provider="openai").nano_usd   # 176×1250 + 1024×125 + 80×10000
     1148000
 
-    The price list is read at the first question (about half a second), or by :meth:`preload`. An overlay is read once,
+    The price list is read at the first question (about a second), or by :meth:`preload`. An overlay is read once,
     here, and never again: one process then has one price for one moment, and calls that ran at the same time agree.
 
     Args:
@@ -39,7 +40,6 @@ class Prices:
     def __init__(self, overlay: str | Path | None = None) -> None:
         path = overlay if overlay is not None else os.environ.get("TOKENEFF_PRICES", "").strip() or None
         self._own = _overlay.read(Path(path).expanduser()) if path else ()
-        self._corrections = _overlay.read(_CORRECTIONS)
         self._fares = dict[tuple[str, str, str, str | None, bool], Fare]()
 
     def cost(
@@ -99,14 +99,19 @@ class Prices:
             return None
 
     def preload(self) -> None:
-        """Read the price list now, so that the first cost does not have to (about half a second)."""
+        """Read the price list now, so that the first cost does not have to (about a second)."""
         self.rates("gpt-5", "openai")
 
     def _fare(self, key: tuple[str, str, str, str | None, bool]) -> Fare:
         fare = self._fares.get(key)
         if fare is None:
-            fare = Fare(wanted(*key), self._corrections, self._own)
+            fare = Fare(wanted(*key), _corrections(), self._own)
             if len(self._fares) >= _MOST:
                 self._fares.clear()
             self._fares[key] = fare
         return fare
+
+
+@lru_cache(maxsize=1)
+def _corrections() -> tuple[_overlay.Entry, ...]:
+    return _overlay.read(_CORRECTIONS)
