@@ -37,10 +37,16 @@ import opentelemetry.exporter.otlp.proto.http.metric_exporter, opentelemetry.exp
 import opentelemetry.sdk.metrics, opentelemetry.sdk.trace.export
 import tokeneff._install, tokeneff._wrap, tokeneff.adapters.anthropic, tokeneff.adapters.openai
 import tokeneff.otel._build, tokeneff.telemetry.capture, tokeneff.telemetry.openinference
-import tokeneff.testing.server, tokeneff.tokens
+import tokeneff.testing.server, tokeneff.tokens, tokeneff.ledger._building, tokeneff.accounts._accounts
 
+tokeneff.Prices().preload()
+tokeneff.tokens.counter().await_vocabulary("gpt-4o", 20)
 def run(block):
     with tokeneff.testing.FakeProvider() as provider:
+        # What a block writes goes into a folder of its own, where the prices of this page are.
+        os.chdir(tempfile.mkdtemp(dir=block["folder"]))
+        with open("prices.toml", "w") as file:
+            file.write(block["prices"])
         os.environ |= {
             "OPENAI_BASE_URL": provider.openai_url, "OPENAI_API_KEY": "test",
             "ANTHROPIC_BASE_URL": provider.anthropic_url, "ANTHROPIC_API_KEY": "test",
@@ -138,15 +144,22 @@ def arrived() -> Iterator[tuple[str, set[str]]]:
     thread.join()
 
 
-def _ran(url: str, empty: Path) -> dict[str, tuple[int, str]]:
+def _ran(url: str, folder: Path) -> dict[str, tuple[int, str]]:
     """What came of each block: its exit code, and what it printed."""
     asked: list[dict[str, str]] = []
+    (prices,) = blocks("toml")
+    empty = folder / "empty"
+    empty.mkdir()
     for block in RUN:
         collector = f"{url}/{block.id}"
-        asked.append({"id": block.id, "code": block.code.replace(COLLECTOR, collector), "collector": collector})
+        code = block.code.replace(COLLECTOR, collector)
+        given = {"folder": str(folder), "prices": prices.code}
+        asked.append({"id": block.id, "code": code, "collector": collector, **given})
     # No proxy stands before loopback, and clients are built quickly where there are no certificates to load.
     kept = {
-        key: value for key, value in os.environ.items() if not re.match("(?i)OTEL_|OPENAI_|ANTHROPIC_|.*_proxy", key)
+        key: value
+        for key, value in os.environ.items()
+        if not re.match("(?i)OTEL_|OPENAI_|ANTHROPIC_|TOKENEFF_|.*_proxy", key)
     }
     done = subprocess.run(
         [sys.executable, "-c", RUNNER],
@@ -231,7 +244,7 @@ def _options(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
 
 
-@pytest.mark.parametrize("command", ["demo", "replay", "doctor"])
+@pytest.mark.parametrize("command", ["demo", "replay", "doctor", "report"])
 def test_command_is_documented(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     general = _options(_sections("##")["Command line"].partition("\n### ")[0])
     documented = general | _options(_sections("###")[f"tokeneff {command}"])
