@@ -1,4 +1,4 @@
-"""What the whole suite shares: the line that says how much the fidelity suite compared, and a quiet log.
+"""What the whole suite shares: the line that says how much the fidelity suite compared, a quiet log, and a marker.
 
 The line is here and not in that suite's own folder, for the process that sums up a run in parallel loads only this one.
 """
@@ -6,8 +6,15 @@ The line is here and not in that suite's own folder, for the process that sums u
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
+
+_HERE = Path(__file__).parent
+_ANYLINE = frozenset(("accounts", "ledger", "logs", "prices", "report", "tokens"))
+"""Folders of what knows no SDK."""
+_WITH_AN_SDK = frozenset(("test_ledger_calls.py",))
+"""What calls through one all the same."""
 
 
 def pytest_configure() -> None:
@@ -15,6 +22,14 @@ def pytest_configure() -> None:
     # earlier one's provider is closed.
     for name in ("opentelemetry.sdk.trace.export", "opentelemetry.sdk._shared_internal", "opentelemetry.sdk.trace"):
         logging.getLogger(name).addFilter(_not_of_an_earlier_test)
+
+
+@pytest.hookimpl(tryfirst=True)  # before what -m leaves out is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        path = item.path
+        if path.parent.parent == _HERE and path.parent.name in _ANYLINE and path.name not in _WITH_AN_SDK:
+            item.add_marker(pytest.mark.anyline)
 
 
 def _not_of_an_earlier_test(record: logging.LogRecord) -> bool:
