@@ -9,7 +9,7 @@ from report_calls import START, Reported, call
 
 from tokeneff.ledger import CallRecord
 from tokeneff.report import Finding
-from tokeneff.report._advice._words import listed, without_counts
+from tokeneff.report._advice._words import listed, merged
 
 STAMP = "system prompt differs at line 3: a timestamp"
 
@@ -37,7 +37,7 @@ def test_broken_prefixes_by_what_broke_them(reported: Reported) -> None:
         (300 * 2_700, 2, 300),
         (10 * 2_700, 1, 10),
     ]
-    assert [STAMP in findings[0].title, "read … of … repeated" in findings[1].title] == [True, True]
+    assert [STAMP in findings[0].title, "read 0–128 of 45688–23,840 repeated" in findings[1].title] == [True, True]
     assert (findings[0].call_id, findings[0].session) == (dear.call_id, "dear")
     assert findings[0].spent == sum(record.cost or 0 for record in records[:2])
     assert "out of the system prompt" in findings[0].action
@@ -191,5 +191,6 @@ def test_models_that_are_not_oversized(reported: Reported) -> None:
 def test_words() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed(list("abcdefg")) == "a, b, c, d, e and 2 more"
-    assert without_counts(STAMP) == STAMP
-    assert without_counts("message 12 differs, o200k, 7.5 minutes") == "message … differs, o200k, … minutes"
+    several = ["message 12 differs, o200k, 7.5 minutes", "message 9 differs, o200k, 1,200 minutes"]
+    told = "message 9–12 differs, o200k, 7.5–1,200 minutes"
+    assert merged([STAMP, *several, ""]) == {STAMP: STAMP, several[0]: told, several[1]: told, "": ""}

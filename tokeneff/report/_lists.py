@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from tokeneff.report._advice._words import without_counts
+from tokeneff.report._advice._words import merged
 from tokeneff.report._cubes import CALLS, LOST, PREFIXES, SESSIONS, STALE, SUMS, UNSORTED, row_of
 from tokeneff.report._reading import Reading, text_of
 from tokeneff.report._sums import CUT, FAILED, merge, sums_of
@@ -64,19 +64,19 @@ def _sessions(reading: Reading, wasted: Mapping[int, int]) -> Iterator[Session]:
 
 def breaks(reading: Reading) -> tuple[Break, ...]:
     """Why cached prefixes ended, the dearest cause first."""
-    causes: dict[int, tuple[str, str, str]] = {
-        row[0]: (row[1], row[2], without_counts(row[3]))
-        for row in reading.connection.execute("SELECT id, prefix_cause, prefix_part, prefix_detail FROM prefixes")
-    }
+    sql = "SELECT id, prefix_cause, prefix_part, prefix_detail FROM prefixes"
+    rows = list(reading.connection.execute(sql))
+    told = merged(row[3] for row in rows)
+    causes: dict[int, tuple[str, str, str]] = {row[0]: (row[1], row[2], told[row[3]]) for row in rows}
     found: dict[tuple[str, str, str], list[int]] = {}
     columns = ("calls", "tokens", "known", "lost_cost", "dearest")
     for prefix_id, *values in reading.cells(PREFIXES, ("prefix_id",), columns):
         merge(found.setdefault(causes[prefix_id], [0] * len(columns)), values)
-    rows = (
+    made = (
         Break(*key, calls, tokens, cost if known else None, reading.call(row_of(dearest))[0])
         for key, (calls, tokens, known, cost, dearest) in found.items()
     )
-    return tuple(sorted(rows, key=lambda cause: (-(cause.cost or 0), -cause.tokens, cause[:3])))
+    return tuple(sorted(made, key=lambda cause: (-(cause.cost or 0), -cause.tokens, cause[:3])))
 
 
 def errors(reading: Reading) -> tuple[ErrorGroup, ...]:

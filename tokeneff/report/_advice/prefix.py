@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tokeneff.report._advice._words import without_counts
+from tokeneff.report._advice._words import merged
 from tokeneff.report._cubes import PREFIXES, row_of
 from tokeneff.report._reading import Reading
 from tokeneff.report._sums import merge
@@ -43,7 +43,9 @@ _HOW = (
 def find(reading: Reading) -> Iterator[Finding]:
     """A finding for each place where prefixes break, as a timestamp in line 3 of the system prompt."""
     sql = "SELECT id, prefix_cause, prefix_detail FROM prefixes"
-    details = {row[0]: (row[1], without_counts(row[2])) for row in reading.connection.execute(sql)}
+    rows = list(reading.connection.execute(sql))
+    told = merged(row[2] for row in rows)
+    details = {row[0]: (row[1], told[row[2]]) for row in rows}
     columns = ("lost_cost", "cost", "calls", "tokens", "dearest")
     groups: dict[tuple[str, str], list[int]] = {}
     for prefix_id, *values in reading.cells(PREFIXES, ("prefix_id",), columns):
