@@ -59,7 +59,7 @@ def pairs(name: str) -> list[tuple[Conversation, RecordedCall, RecordedCall]]:
     """Two calls in a row from the middle of some conversations."""
     long = [one for one in conversations(name) if len(one.calls) > 5]
     assert long
-    chosen = long[:: max(len(long) // 8, 1)]
+    chosen = long[:: max(len(long) // 3, 1)]
     return [(one, one.calls[len(one.calls) // 2 - 1], one.calls[len(one.calls) // 2]) for one in chosen]
 
 

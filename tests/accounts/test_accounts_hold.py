@@ -76,7 +76,7 @@ BODIES = st.dictionaries(st.sampled_from(FIELDS), ODD, max_size=5)
 COUNT = st.none() | st.integers(-3, 10**6)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(["chat", "responses", "messages", "completions", "embeddings", None]),
     st.lists(BODIES, min_size=1, max_size=3),

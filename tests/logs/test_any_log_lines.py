@@ -71,7 +71,7 @@ def put(value: Any, replacement: Any, path: list[int]) -> Any:
     return copy
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 @pytest.mark.parametrize(("kind", "lines"), [("claude-code", small_chat()), ("codex", small_thread()), (None, [])])
 def test_no_line_is_too_strange(kind: Any, lines: list[Any], data: st.DataObject) -> None:
@@ -139,7 +139,7 @@ def totals(source: Source) -> Counter[str]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize(("made", "source"), [(chats, claude_code), (threads, codex)])
 def test_files_copied_split_and_shuffled_sum_to_the_same(

@@ -100,6 +100,24 @@ def test_single_prices_are_added_to_what_is_listed(write) -> None:
     assert ask(prices, "gpt-4-turbo").confidence == "listed"
 
 
+def test_single_prices_are_those_of_long_calls_too(write) -> None:
+    prices, listed = write('[[model]]\nname = "gpt-5.6-sol"\ncache_read = 7\n'), Prices()
+    for total in (1_000, 900_000):
+        mine, theirs = (ask(each, "gpt-5.6-sol", tokens=Tokens(total, 0, 600)) for each in (prices, listed))
+        assert (mine.input, mine.cache_read) == (theirs.input, 600 * 7_000)
+
+
+def test_a_price_of_either_side_alone_is_all_that_there_is(write) -> None:
+    prices = write('[[model]]\nname = "gpt-5"\noutput = 3\n[[model]]\nname = "gpt-4o"\ninput = 3\n')
+    for model in ("gpt-5", "gpt-4o"):
+        assert ask(prices, model).nano_usd is None
+    assert ask(prices, "gpt-4o", tokens=Tokens(10, 0)).nano_usd == 30_000
+
+
+def test_a_price_of_0_is_a_price(write) -> None:
+    assert ask(write('[[model]]\nname = "m"\ninput = 0\ncache_read = 0\noutput = 0\n'), "m").nano_usd == 0
+
+
 def test_the_file_is_found_by_the_environment_and_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('[[model]]\nname = "m"\nfree = true\n', "utf-8")

@@ -204,7 +204,7 @@ BODIES = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(BODIES, st.sampled_from(["chat", "responses", "messages", "completions", "embeddings"]))
 def test_any_request_has_a_count(body: dict[str, Any], dialect: str) -> None:
     counter = with_vocabulary()

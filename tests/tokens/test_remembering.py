@@ -88,7 +88,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(MESSAGES, st.data(), st.sampled_from(["chat", "messages"]))
 def test_a_changed_message_never_gets_an_old_count(messages: list[Any], data: st.DataObject, dialect: str) -> None:
     counter = with_vocabulary()
