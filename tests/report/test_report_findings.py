@@ -37,7 +37,7 @@ def test_broken_prefixes_by_what_broke_them(reported: Reported) -> None:
         (300 * 2_700, 2, 300),
         (10 * 2_700, 1, 10),
     ]
-    assert [STAMP in findings[0].title, "read 0–128 of 45688–23,840 repeated" in findings[1].title] == [True, True]
+    assert [STAMP in findings[0].title, "read 0–128 of 23,840–45688 repeated" in findings[1].title] == [True, True]
     assert (findings[0].call_id, findings[0].session) == (dear.call_id, "dear")
     assert findings[0].spent == sum(record.cost or 0 for record in records[:2])
     assert "out of the system prompt" in findings[0].action

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from heapq import nsmallest
 from typing import Literal
 
 from tokeneff.report._advice._words import merged
-from tokeneff.report._cubes import CALLS, LOST, PREFIXES, SESSIONS, STALE, SUMS, UNSORTED, row_of
+from tokeneff.report._cubes import CALLS, LOST, PREFIXES, SESSIONS, STALE, SUMS, UNSORTED, Cube, row_of
 from tokeneff.report._reading import Reading, text_of
 from tokeneff.report._sums import CUT, FAILED, merge, sums_of
 from tokeneff.report._values import Break, Decided, ErrorGroup, Session, SlowCall, Sums, Unpriced
@@ -19,10 +20,8 @@ def slowest(reading: Reading) -> tuple[SlowCall, ...]:
     """The calls that took longest."""
     sql = f"""SELECT d.call_id, f.time, f.duration, f.first_chunk, f.kind_id, ifnull(t.text, ''), f.retries,
             f.input_tokens, f.output_tokens, f.cost
-        FROM (SELECT f.id AS id FROM facts AS f WHERE {reading.condition} AND f.duration IS NOT NULL
-            ORDER BY f.duration DESC, f.id LIMIT {_LISTED}) AS s
-        JOIN facts AS f ON f.id = s.id JOIN details AS d ON d.id = f.id LEFT JOIN texts AS t ON t.id = f.session_id
-        ORDER BY f.duration DESC, f.id"""
+        FROM facts AS f JOIN details AS d ON d.id = f.id LEFT JOIN texts AS t ON t.id = f.session_id
+        WHERE f.id IN ({", ".join(map(str, reading.slowest(_LISTED)))}) ORDER BY f.duration DESC, f.id"""
     found: list[SlowCall] = []
     for call_id, time, duration, first, kind_id, session, retries, *rest in reading.connection.execute(sql):
         kind = reading.kinds[kind_id]
@@ -35,12 +34,15 @@ def sessions(reading: Reading) -> tuple[int, tuple[Session, ...]]:
     """How many sessions there are, and the most wasteful ones."""
     unread = [str(key) for key, kind in reading.kinds.items() if kind.ending in FAILED | CUT]
     wasted = f"CASE WHEN f.kind_id IN ({', '.join(unread)}) THEN f.cost ELSE ifnull({LOST}, 0) + ifnull({STALE}, 0) END"
-    sql = f"""SELECT f.session_id AS id, sum(min(f.cost, {wasted})) AS wasted FROM facts AS f
-        WHERE {reading.condition} AND f.session_id IS NOT NULL GROUP BY f.session_id"""
-    worst = f"SELECT id, wasted, count(*) OVER () FROM ({sql}) ORDER BY wasted DESC, id LIMIT {_LISTED}"
-    rows = reading.connection.execute(worst).fetchall()
-    chosen = {session: wasted for session, wasted, _ in rows if wasted}
-    return rows[0][2] if rows else 0, tuple(_sessions(reading, chosen))
+    cube = Cube(
+        "wasted",
+        {"session_id": "f.session_id"},
+        {"wasted": f"min(f.cost, {wasted})"},
+        where="f.session_id IS NOT NULL",
+    )
+    found = list(reading.cells(cube, ("session_id",)))
+    worst = nsmallest(_LISTED, found, key=lambda row: (-row[1], row[0]))
+    return len(found), tuple(_sessions(reading, {session: amount for session, amount in worst if amount > 0}))
 
 
 def _sessions(reading: Reading, wasted: Mapping[int, int]) -> Iterator[Session]:
