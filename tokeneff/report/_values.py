@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
-from tokeneff.errors import TokeneffError
-
 if TYPE_CHECKING:
     from tokeneff.report._series import Series
 
@@ -27,15 +25,6 @@ FindingKind: TypeAlias = Literal[
 ]
 Evidence: TypeAlias = Literal["measured", "what-if"]
 """``measured``: money that was paid for nothing; ``what-if``: what another choice would have saved at list prices."""
-
-
-class ReportError(TokeneffError, ValueError):
-    """A report cannot be made as asked; the text says what can.
-
-    Example::
-
-        tokeneff.report.report("sqlite:///tokeneff.db", by=["colour"])   # ReportError: … no tag of these calls …
-    """
 
 
 class Sums(NamedTuple):
@@ -80,8 +69,9 @@ class Sums(NamedTuple):
 
     @property
     def cache_share(self) -> float | None:
-        """The share of input tokens that was read from the cache, or ``None`` without input."""
-        return self.cache_read / self.input_tokens if self.input_tokens else None
+        """The share of input tokens that was read from the cache; ``None`` without input, or where no provider told."""
+        told = self.input_tokens and (self.provider or self.cache_read)
+        return self.cache_read / self.input_tokens if told else None
 
     @property
     def tokens_per_second(self) -> float | None:
