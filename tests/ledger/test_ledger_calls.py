@@ -50,7 +50,7 @@ for _ in range(count):
 
 
 def test_processes_with_clients_of_their_own(tmp_path: Path) -> None:
-    url, processes, count = f"sqlite:///{tmp_path}/calls.db", 4, 15
+    url, processes, count = f"sqlite:///{tmp_path}/calls.db", 2, 8
     with FakeProvider() as provider:
         started = [
             subprocess.Popen([sys.executable, "-c", CLIENT, url, provider.openai_url, str(count)])

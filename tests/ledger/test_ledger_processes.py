@@ -22,7 +22,7 @@ from tokeneff.ledger._writer import INTERVAL
 HERE = str(Path(__file__).parent)
 PROCESSES = 8
 SLACK = 4.0
-"""Seconds that a write may take beyond the interval on a machine that has eight such processes, and others, to run."""
+"""Seconds that a write may take beyond the interval on a machine that has such processes, and others, to run."""
 
 ADD = f"""
 import sys, time
@@ -66,25 +66,25 @@ def sound(path: Path) -> None:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_eight_processes_of_five_thousand_calls(tmp_path: Path) -> None:
+def test_eight_processes_of_two_thousand_calls(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/calls.db"
-    processes = [start(url, part, 5_000) for part in range(PROCESSES)]
+    processes = [start(url, part, 2_000) for part in range(PROCESSES)]
     go(processes)
     for process in processes:
         assert process.communicate(timeout=120)[1] == ""
         assert process.returncode == 0
     found = sorted(read(url), key=lambda record: record.call_id)
-    assert found == [call(part * 1_000_000 + number) for part in range(PROCESSES) for number in range(5_000)]
+    assert found == [call(part * 1_000_000 + number) for part in range(PROCESSES) for number in range(2_000)]
     sound(tmp_path / "calls.db")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_killed_processes_lose_the_last_moment_at_most(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/calls.db"
-    processes = [start(url, part, 100_000 if part < PROCESSES // 2 else 400, 0.005) for part in range(PROCESSES)]
+    processes = [start(url, part, 100_000 if part < 2 else 400, 0.005) for part in range(4)]
     go(processes)
     time.sleep(INTERVAL + SLACK + 1.0)
-    killed = processes[: PROCESSES // 2]
+    killed = processes[:2]
     for process in killed:
         process.kill()
     at = time.time()
@@ -224,7 +224,7 @@ def work():
 thread = threading.Thread(target=work)
 thread.start()
 codes = []
-for part in range(1, 31):
+for part in range(1, 13):
     pid = os.fork()
     if not pid:
         signal.alarm(30)
@@ -238,8 +238,8 @@ print(json.dumps([codes, count]))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200)
     assert (done.returncode, done.stderr) == (0, "")
     codes, count = json.loads(done.stdout)
-    assert codes == [0] * 30
-    numbers = [*range(count), *(part * 1_000_000 for part in range(1, 31))]
+    assert codes == [0] * 12
+    numbers = [*range(count), *(part * 1_000_000 for part in range(1, 13))]
     assert sorted(read(url)) == [call(number) for number in numbers]
 
 
