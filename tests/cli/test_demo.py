@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,6 +53,23 @@ def test_the_session_as_json(run: Run) -> None:
     assert report["models"]["claude-haiku-4-5"]["cache_write"] == 2301
 
 
+def test_it_ends_with_a_report_on_what_it_did(run: Run) -> None:
+    found = run("demo", "--json").json["report"]
+    assert (found["source"], found["total"]["calls"]) == ("the session above", 9)
+    shown = run("demo").out
+    assert shown.index("tokeneff.usage(Anthropic client)") < shown.index("the session above")
+
+
+def test_made_up_calls_are_never_put_on_the_users_record(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKENEFF_LEDGER", f"sqlite:///{tmp_path}/calls.db")
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text('{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}\n')
+    assert [run("demo").code, run("replay", str(trace)).code] == [0, 0]
+    assert list(tmp_path.iterdir()) == [trace]
+
+
 def test_every_span_hangs_in_one_tree(run: Run) -> None:
     spans = run("demo", "--json").json["spans"]
     names = {span["id"]: span["name"] for span in spans}
@@ -76,7 +94,7 @@ def test_for_people(run: Run) -> None:
     for said in (
         "TP 533 lands at 08:55",
         "spans  session=travel-desk-1  user=ada",
-        "in 1,603 (cache read 1,408) · out 58 (reasoning 32) · 2 attempts (429, waited 50 ms)",
+        "in 1,603 (cache read 1,408) · out 58 (reasoning 32) · $0.000200 · 2 attempts (429, waited 50 ms)",
         "first token",
         "broken off",
         "feature=hotels",
