@@ -36,7 +36,7 @@ Collector = tuple[str, list[Any], set[str]]
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith(("OTEL_", "TOKENEFF_", "OPENAI_", "ANTHROPIC_")) and name != "TOKENEFF_TRACES":
+        if name.startswith(("OTEL_", "TOKENEFF_", "OPENAI_", "ANTHROPIC_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "160")
 
