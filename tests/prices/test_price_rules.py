@@ -124,8 +124,15 @@ APART = Sheet(
         {
             kind: Fraction(rate)
             for kind, rate in {
-                **{"input": 1_000, "cache_read": 100, "cache_write": 1_250, "cache_write_1h": 2_000, "output": 5_000},
-                **{"input_audio": 3_000, "cache_read_audio": 300, "input_image": 7_000, "cache_read_image": 700},
+                "input": 1_000,
+                "cache_read": 100,
+                "cache_write": 1_250,
+                "cache_write_1h": 2_000,
+                "output": 5_000,
+                "input_audio": 3_000,
+                "cache_read_audio": 300,
+                "input_image": 7_000,
+                "cache_read_image": 700,
             }.items()
         }
     )
