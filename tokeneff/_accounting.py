@@ -12,6 +12,7 @@ from tokeneff.accounts import Account, Asked
 
 if TYPE_CHECKING:
     from tokeneff.accounts._accounts import Accounts
+    from tokeneff.adapters._hosts import Site
     from tokeneff.ledger import Ledger
 
 
@@ -35,6 +36,7 @@ class Accounting:
         self._make = accounts
         self._accounts: Accounts | None = None
         self._ledger = ledger
+        self._building: Any = None
         self._observed = observed
         self._keep = mask if ledger is not None and ledger.content else None
 
@@ -44,30 +46,33 @@ class Accounting:
         if ledger is None and not (call.endpoint.model and self._observed()):
             return (yield from forward(call))
         began = time.time()
-        provider = call.family.provider(call.client)
-        opened = self._open(call, provider, began) if call.endpoint.model else None
+        site = call.family.site(call.client)
+        opened = self._open(call, site, began) if call.endpoint.model else None
         outcome = yield from forward(call)
         account = self._close(opened, outcome) if opened is not None else None
         if account is not None:
             outcome = outcome._replace(account=account)
         if ledger is not None:
-            self._record(ledger, call, outcome, provider, began)
+            self._record(ledger, call, outcome, site, began)
         return outcome
 
-    def _record(self, ledger: Ledger, call: Call, outcome: Outcome, provider: str, began: float) -> None:
+    def _record(self, ledger: Ledger, call: Call, outcome: Outcome, site: Site, began: float) -> None:
         try:
-            from tokeneff.ledger._building import record_of
+            building = self._building
+            if building is None:
+                from tokeneff.ledger import _building
 
-            ledger.add(record_of(call, outcome, outcome.account, provider, began, keep_content=self._keep))
+                building = self._building = _building
+            ledger.add(building.record_of(call, outcome, outcome.account, site, began, keep_content=self._keep))
         except Exception as fault:  # noqa: BLE001 - the ledger's fault is not the call's
             log_once(("ledger", type(fault)), "a call could not be put on record", exc_info=fault)
 
-    def _open(self, call: Call, provider: str, at: float) -> Any:
+    def _open(self, call: Call, site: Site, at: float) -> Any:
         try:
             accounts = self._accounts
             if accounts is None:
                 accounts = self._accounts = self._make()
-            return accounts.open(asked(call, provider, at))
+            return accounts.open(asked(call, site, at))
         except Exception as fault:  # noqa: BLE001 - the call goes on without an account
             log_once(("account opened", type(fault)), "the account of a call could not be opened", exc_info=fault)
             return None
@@ -81,7 +86,7 @@ class Accounting:
             return None
 
 
-def asked(call: Call, provider: str, at: float) -> Asked:
+def asked(call: Call, site: Site, at: float) -> Asked:
     """What a live call asks for."""
     body, extra = call.body, call.options.extra_json
     if isinstance(extra, Mapping) and extra:
@@ -94,8 +99,8 @@ def asked(call: Call, provider: str, at: float) -> Asked:
         call.endpoint.dialect,
         body,
         model if isinstance(model, str) else "",
-        provider,
-        call.client.base_url.host,
+        site.provider,
+        site.host,
         None if session is None else str(session),
         at,
     )

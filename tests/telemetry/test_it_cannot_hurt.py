@@ -149,7 +149,7 @@ OURS = [
     ("tokeneff.telemetry", "end_attributes"),
     ("tokeneff.telemetry.metrics.Instruments", "record"),
     ("tokeneff.totals.Totals", "add"),
-    ("tokeneff.adapters.openai.OpenAIFamily", "provider"),
+    ("tokeneff.adapters.openai.OpenAIFamily", "site"),
     ("tokeneff.adapters.openai.OpenAIFamily", "endpoint"),
     ("tokeneff.adapters.openai.chat.ChatReader", "event"),
     ("tokeneff.adapters.openai.chat.ChatReader", "read_whole"),

@@ -16,6 +16,7 @@ from tokeneff._flow import Call, Ending, Facts, Failure, Tokens
 
 if TYPE_CHECKING:
     from tokeneff.accounts._account import Dialect
+    from tokeneff.adapters._hosts import Site
 
 Attributes = dict[str, Any]
 
@@ -79,8 +80,8 @@ class Family(Protocol):
 
     def endpoint(self, method: str, path: str, options: Any) -> Endpoint: ...
 
-    def provider(self, client: Any) -> str:
-        """``gen_ai.provider.name`` of the endpoint that this client talks to."""
+    def site(self, client: Any) -> Site:
+        """The endpoint that this client talks to."""
         ...
 
     def asks_usage(self, client: Any, path: str, body: Mapping[str, Any]) -> bool:

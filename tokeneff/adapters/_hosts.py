@@ -7,7 +7,7 @@ of their own in the same style.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 _SUFFIXES: tuple[tuple[str, str], ...] = (
     ("api.openai.com", "openai"),
@@ -53,6 +53,56 @@ _CLASSES: tuple[tuple[str, str], ...] = (
     ("Vertex", "gcp.vertex_ai"),
     ("GoogleCloud", "gcp.vertex_ai"),
 )
+
+
+class Site(NamedTuple):
+    """Where a client's calls go."""
+
+    provider: str
+    """``gen_ai.provider.name``."""
+    host: str
+    port: int
+    endpoint: str
+    """Host name, with the port if it is not the scheme's own."""
+
+
+_MOST = 500
+_sites: dict[tuple[int, type], tuple[Any, Site]] = {}
+"""By a base URL's identity, which says more quickly than its text that it is the same; the URL itself is held."""
+_direct: dict[type, bool] = {}
+
+
+def site_of(client: Any, default: str) -> Site:
+    """Where this client's calls go.
+
+    Args:
+        default: the provider's name where neither class nor host tell one.
+    """
+    kind: type[Any] = type(client)
+    direct = _direct.get(kind)
+    if direct is None:
+        direct = _is_direct(client, kind)
+    url = client._base_url if direct else client.base_url
+    known = _sites.get((id(url), kind))
+    if known is not None and known[0] is url:
+        return known[1]
+    host, port = url.host, url.port
+    named = host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    site = Site(provider_of(url, kind, default), host, port or (80 if url.scheme == "http" else 443), named)
+    if len(_sites) >= _MOST:
+        _sites.clear()
+    _sites[id(url), kind] = (url, site)
+    return site
+
+
+def _is_direct(client: Any, kind: type) -> bool:
+    """Whether ``base_url`` of this class is the SDK's own, which gives ``_base_url``: some lines take long for that."""
+    home = next((base.__module__ for base in kind.__mro__ if "base_url" in vars(base)), "")
+    found = home.partition(".")[0] in ("openai", "anthropic") and client.__dict__.get("_base_url") is client.base_url
+    if len(_direct) >= _MOST:
+        _direct.clear()
+    _direct[kind] = found
+    return found
 
 
 def provider_of(url: Any, kind: Any, default: str) -> str:

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from random import Random
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokeneff._flow import Call, Outcome
 from tokeneff._log import log_once
 from tokeneff.accounts import Account
 from tokeneff.ledger._record import CallRecord
+
+if TYPE_CHECKING:
+    from tokeneff.adapters._hosts import Site
 
 _NO_ACCOUNT = Account()
 _NO_INPUT, _NO_OUTPUT = (None,) * 7, (None,) * 3
@@ -23,7 +26,7 @@ def record_of(
     call: Call,
     outcome: Outcome,
     account: Account | None,
-    provider: str,
+    site: Site,
     began: float | None = None,
     *,
     keep_content: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
@@ -32,7 +35,7 @@ def record_of(
 
     Args:
         account: its tokens and dollars, or ``None`` where nobody kept accounts.
-        provider: ``gen_ai.provider.name``.
+        site: where it went.
         began: when the call was made, in seconds since 1970; found from the outcome's clock unless told.
         keep_content: the messages are kept, as this function returns them (:meth:`Capture.masked`). It is called with
             attribute names and values that are not serialised yet. ``None``: no content is kept.
@@ -54,8 +57,8 @@ def record_of(
             int((first - started) * 1e6) if first is not None else None,
             call.endpoint.operation,
             call.family.name,
-            provider,
-            _endpoint(call),
+            site.provider,
+            site.endpoint,
             asked,
             facts.model or asked,
             facts.service_tier or "",
@@ -128,24 +131,6 @@ def new_id(at: int) -> str:
 _random = Random()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
-
-
-_hosts: dict[int, tuple[Any, str]] = {}
-"""Base URLs by their identity, each with what is told of it."""
-
-
-def _endpoint(call: Call) -> str:
-    url = call.client.base_url
-    known = _hosts.get(id(url))
-    if known is not None and known[0] is url:
-        return known[1]
-    host, port = url.host, url.port
-    if port is not None:
-        host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if len(_hosts) > 500:
-        _hosts.clear()
-    _hosts[id(url)] = (url, host)
-    return host
 
 
 def _tagged_session(tags: Mapping[str, Any]) -> str:

@@ -89,8 +89,8 @@ class Telemetry:
     def _observed(
         self, call: Call, tracer: Tracer | None, meters: Instruments | None
     ) -> Generator[Effect, Any, Outcome]:
-        provider = call.family.provider(call.client)
-        start = start_attributes(call, provider)
+        site = call.family.site(call.client)
+        start = start_attributes(call, site)
         span, lending, shipped = None, None, True
         if tracer is not None:
             other = owner(call.endpoint.operation, raw_stream=call.stream and call.raw is not None)
@@ -109,7 +109,7 @@ class Telemetry:
                 if tracer is not None and lending.untold(outcome):
                     span = _late(tracer, call, start, outcome)
             if span is not None and span.is_recording():
-                self._end(span, call, outcome, provider)
+                self._end(span, call, outcome, site.provider)
         finally:
             if meters is not None:
                 # Of a stream that was not read to its end, who was muted records nothing.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from tokeneff.accounts import Account, Prefix
+from tokeneff.accounts import Account, InputParts, OutputParts, Prefix
 from tokeneff.prices import Cost
 from tokeneff.telemetry import names
 
@@ -13,15 +13,18 @@ OUTPUT = "tokeneff.usage.output."
 COST = "tokeneff.cost."
 PREFIX = "tokeneff.prefix."
 PROMPT = "tokeneff.prompt."
+_INPUTS = tuple(INPUT + name for name in InputParts._fields)
+_OUTPUTS = tuple(OUTPUT + name for name in OutputParts._fields)
+_COSTS = tuple(
+    (Cost._fields.index(name), f"{COST}{name}_usd") for name in ("input", "cache_read", "cache_write", "output")
+)
 
 
 def account_attributes(found: dict[str, Any], account: Account) -> None:
     """Add what the account says. Parts that are zero are left out; what is not known is not there, or says so."""
-    for prefix, parts in ((INPUT, account.input), (OUTPUT, account.output)):
+    for keys, parts in ((_INPUTS, account.input), (_OUTPUTS, account.output)):
         if parts is not None:
-            for name, value in zip(parts._fields, parts, strict=True):
-                if value:
-                    found[prefix + name] = value
+            found.update({name: value for name, value in zip(keys, parts, strict=True) if value})
     if account.scale is not None:
         found["tokeneff.usage.scale"] = account.scale
     if account.counted is not None:
@@ -61,10 +64,10 @@ def cost_attributes(found: dict[str, Any], cost: Cost) -> None:
     if cost.nano_usd is not None:
         found[names.COST_USD] = cost.nano_usd / 1e9
         found[COST + "micro_usd"] = cost.micro_usd
-        for name in ("input", "cache_read", "cache_write", "output"):
-            value = getattr(cost, name)
+        for index, name in _COSTS:
+            value = cast("int | None", cost[index])
             if value:
-                found[f"{COST}{name}_usd"] = value / 1e9
+                found[name] = value / 1e9
         found[COST + "source"] = cost.source
         if cost.version:
             found[COST + "version"] = cost.version

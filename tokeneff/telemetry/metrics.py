@@ -38,8 +38,9 @@ _MODALITIES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 _MOST_PENDING = 256
 """Calls noted and not yet recorded, at most."""
-_NOTHING = Context()
-"""Recorded in an empty context a measurement takes no exemplar, which a duration has already given the trace's."""
+_NOTHING = Context({"tokeneff.no_span": True})
+"""Recorded in a context without a span a measurement takes no exemplar, which a duration has already given the
+trace's. An empty one would be taken for none, and the current one looked up."""
 
 
 class Extra(NamedTuple):

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokeneff._flow import Call, Outcome, Tokens
 from tokeneff._plain import sound
 from tokeneff.telemetry import names
 from tokeneff.telemetry.accounts import account_attributes
 
+if TYPE_CHECKING:
+    from tokeneff.adapters._hosts import Site
+
 Attributes = dict[str, Any]
 
+_USAGE_PARTS = tuple((Tokens._fields.index(field), name) for field, name in names.USAGE_PARTS)
 _LONGEST_MESSAGE = 1000
 """Characters of an error's text that are kept."""
 
 
-def start_attributes(call: Call, provider: str) -> Attributes:
+def start_attributes(call: Call, site: Site) -> Attributes:
     """What is known before the call is sent, so that a sampler can judge by it."""
-    url = call.client.base_url
     found: Attributes = {
         names.OPERATION: call.endpoint.operation,
-        names.PROVIDER: provider,
-        names.SERVER_ADDRESS: url.host,
-        names.SERVER_PORT: url.port or (80 if url.scheme == "http" else 443),
+        names.PROVIDER: site.provider,
+        names.SERVER_ADDRESS: site.host,
+        names.SERVER_PORT: site.port,
     }
     model = call.body.get("model")
     if isinstance(model, str):
@@ -101,8 +104,8 @@ def usage_attributes(found: Attributes, tokens: Tokens) -> None:
         found[names.INPUT_SOURCE] = tokens.input_source
         found[names.OUTPUT_SOURCE] = tokens.output_source
     if tokens.input_source == "provider" or tokens.output_source == "provider":
-        for field, name in names.USAGE_PARTS:
-            value = getattr(tokens, field)
+        for index, name in _USAGE_PARTS:
+            value = tokens[index]
             if value:
                 found[name] = value
 

@@ -198,10 +198,9 @@ class Totals:
             for group in groups:
                 group.pay(outcome.account.cost)
             return
-        provider = call.family.provider(call.client)
+        site = call.family.site(call.client)
         tier = outcome.facts.service_tier
-        host = call.client.base_url.host
-        self._bills.append(_Bill(groups, outcome.tokens, model, provider, host, tier, time.time()))
+        self._bills.append(_Bill(groups, outcome.tokens, model, site.provider, site.host, tier, time.time()))
 
     def _settle(self) -> None:
         """Price what has come together."""

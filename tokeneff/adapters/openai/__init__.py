@@ -8,7 +8,7 @@ from typing import Any
 from tokeneff._flow import Failure
 from tokeneff.adapters import Endpoint
 from tokeneff.adapters._failures import failure_of
-from tokeneff.adapters._hosts import provider_of
+from tokeneff.adapters._hosts import Site, site_of
 from tokeneff.adapters._routes import Routes
 from tokeneff.adapters.openai import chat, others, responses
 from tokeneff.adapters.openai._ask import knows_usage_option
@@ -24,8 +24,8 @@ class OpenAIFamily:
     def endpoint(self, method: str, path: str, options: Any) -> Endpoint:
         return self._routes.find(method, path)
 
-    def provider(self, client: Any) -> str:
-        return provider_of(client.base_url, type(client), "openai")
+    def site(self, client: Any) -> Site:
+        return site_of(client, "openai")
 
     def asks_usage(self, client: Any, path: str, body: Mapping[str, Any]) -> bool:
         if path not in ("/chat/completions", "/completions") or "stream_options" in body:

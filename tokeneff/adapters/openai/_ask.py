@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from tokeneff.adapters._hosts import site_of
+
 _HOSTS = ("api.openai.com", "api.deepseek.com", "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com")
 _AZURE = (".openai.azure.com", ".openai.azure.us", ".cognitiveservices.azure.com")
 _AZURE_SINCE = "2024-09-01"
@@ -18,7 +20,7 @@ _AZURE_SINCE = "2024-09-01"
 def knows_usage_option(client: Any) -> bool:
     """Whether this client's host takes the option."""
     version = getattr(client, "_api_version", None)
-    return _known(client.base_url.host.lower(), version if isinstance(version, str) else "")
+    return _known(site_of(client, "openai").host.lower(), version if isinstance(version, str) else "")
 
 
 @lru_cache(maxsize=512)
