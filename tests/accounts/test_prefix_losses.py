@@ -82,7 +82,7 @@ def test_a_line_that_was_sent_once_is_lost_once() -> None:
     def body(*systems: str) -> dict[str, object]:
         return {"messages": [*({"role": "system", "content": system} for system in systems), *turns(5)]}
 
-    before = body("One.\n" + lines(10))
+    before = body(words(7, 2000) + "\n" + lines(10))
     again, new = (
         lost(Provider(session="mine"), before, body("Two.\n" + lines(10), "Three.\n" + lines(start)))
         for start in (10, 60)
