@@ -19,7 +19,8 @@ _DEEPEST = 60
 _INT64 = 1 << 63
 _ABSENT = ("Omit", "NotGiven")
 _SDKS = ("openai", "anthropic")
-_COMMON = frozenset((str, dict, list, int, float, bool, type(None)))
+COMMON = frozenset((str, dict, list, int, float, bool, type(None)))
+"""Types of most values, by which they are seen to be data at once."""
 
 
 def plain(value: object) -> Any:
@@ -124,9 +125,9 @@ def _container(value: object, path: set[int]) -> Any:
             return {
                 key if type(key) is str and key.isascii() else _key(key): _copy(item, path)
                 for key, item in cast("Mapping[object, object]", value).items()
-                if type(item) in _COMMON or not absent(item)
+                if type(item) in COMMON or not absent(item)
             }
-        return [_copy(item, path) for item in items(value) if type(item) in _COMMON or not absent(item)]
+        return [_copy(item, path) for item in items(value) if type(item) in COMMON or not absent(item)]
     except Exception:  # noqa: BLE001 - a caller's own container may do as it likes
         return name
     finally:

@@ -8,6 +8,8 @@ import threading
 from typing import Any
 
 import pytest
+from anthropic import NotGiven
+from anthropic._types import Omit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokens_lab import BY_WORDS, with_vocabulary, words
@@ -165,6 +167,13 @@ def test_the_whole_requests_digest_is_of_all_of_it() -> None:
     digests = [counter.prompt("chat", body, "m").digest for body in (base, turned, *others)]
     assert digests[0] == digests[1]
     assert len(set(digests)) == 5
+
+
+def test_what_an_sdk_marks_as_not_given_is_no_part_of_a_request() -> None:
+    counter = with_vocabulary()
+    base: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
+    marked = {**base, "tools": Omit(), "stop_sequences": Omit(), "temperature": NotGiven()}
+    assert counter.prompt("messages", marked, "m") == counter.prompt("messages", base, "m")
 
 
 def test_memory_is_bounded() -> None:

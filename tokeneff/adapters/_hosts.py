@@ -7,7 +7,7 @@ of their own in the same style.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 _SUFFIXES: tuple[tuple[str, str], ...] = (
     ("api.openai.com", "openai"),
@@ -78,7 +78,7 @@ def site_of(client: Any, default: str) -> Site:
     Args:
         default: the provider's name where neither class nor host tell one.
     """
-    kind: type[Any] = type(client)
+    kind = cast("type[Any]", type(client))
     direct = _direct.get(kind)
     if direct is None:
         direct = _is_direct(client, kind)

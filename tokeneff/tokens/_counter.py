@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from tokeneff._log import log_once
-from tokeneff._plain import plain
+from tokeneff._plain import COMMON, absent, plain
 from tokeneff.tokens._files import TokenizerFile, tokenizer_file
 from tokeneff.tokens._learning import Learning
 from tokeneff.tokens._models import Style, style_of
@@ -245,8 +245,12 @@ def _weight(piece: Piece) -> int:
 
 
 def _whole(pieces: tuple[Piece, ...], own: frozenset[str], body: Mapping[str, Any]) -> bytes:
-    """Digest of all pieces and of all that the request has beside them."""
-    rest = [(key, body[key]) for key in body if key not in own and isinstance(key, str)]  # pyright: ignore[reportUnnecessaryIsInstance]
+    """Digest of all pieces and of all that the request has beside them; what an SDK marks as not given is not sent."""
+    rest = [
+        (key, value)
+        for key, value in body.items()
+        if key not in own and isinstance(key, str) and (type(value) in COMMON or not absent(value))  # pyright: ignore[reportUnnecessaryIsInstance]
+    ]
     rest.sort(key=_name)
     data = written(rest)
     if data is None:
