@@ -4,7 +4,8 @@
     ├── UnsupportedClient       what was passed to wrap() is no client that it knows        (also a TypeError)
     ├── OtelAlreadyConfigured   configure_otel() found a global provider there already      (also a RuntimeError)
     ├── LedgerError             what was named as a ledger is none, or cannot become one    (also a ValueError)
-    └── PricesError             a file of prices cannot be used                             (also a ValueError)
+    ├── PricesError             a file of prices cannot be used                             (also a ValueError)
+    └── ReportError             a report cannot be made as asked                            (also a ValueError)
 
 The providers' own errors (``openai.RateLimitError``, ``anthropic.APIStatusError``, …) are never replaced or wrapped:
 they reach the caller as the bare client raises them.
@@ -65,4 +66,13 @@ class PricesError(TokeneffError, ValueError):
             prices = tokeneff.prices.Prices("prices.toml")
         except tokeneff.errors.PricesError as error:
             print(error)   # prices.toml: [[model]] number 2 (gpt-5): input: is '1.25'; write a number that is not …
+    """
+
+
+class ReportError(TokeneffError, ValueError):
+    """A report cannot be made as asked; the text says what can.
+
+    Example::
+
+        tokeneff.report.report("sqlite:///tokeneff.db", by=["colour"])   # ReportError: … no tag of these calls …
     """

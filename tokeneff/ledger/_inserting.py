@@ -54,6 +54,8 @@ class Inserter:
         self._connection = connection
         self._known: dict[str, dict[Hashable, int]] = {}
         self._sweeps: int | None = None
+        self.next_id = 1
+        """After `insert`: of the row that would come next."""
 
     def insert(self, records: Iterable[CallRecord]) -> tuple[int, int]:
         """Insert those records that are not there yet, within a transaction that holds the write lock.
@@ -81,6 +83,7 @@ class Inserter:
             next_id += 1
         connection.executemany(_FACT_SQL, facts)
         connection.executemany(_DETAIL_SQL, details)
+        self.next_id = next_id
         return len(facts), unfit
 
     def forget(self) -> None:

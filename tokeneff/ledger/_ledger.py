@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +84,9 @@ class Ledger:
         added, waiting = 0, iter(records)
         while batch := list(islice(waiting, BATCH)):
             added += _written(self._writer.store, batch, timeout, self.url)
+            with suppress(sqlite3.Error, LedgerError):  # tried again later, by whoever fills the next block
+                while self._writer.store.unsealed:
+                    self._writer.store.seal()
         return added
 
     def connect(self) -> sqlite3.Connection:

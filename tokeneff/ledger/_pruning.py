@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from tokeneff.errors import LedgerError
+from tokeneff.ledger._blocks import unseal
 from tokeneff.ledger._opening import busy, open_file, told
 
 T = TypeVar("T")
@@ -82,6 +83,8 @@ def _step(connection: sqlite3.Connection, before: int) -> int:
         ).fetchall()
         connection.executemany("DELETE FROM facts WHERE id = ?", rows)
         connection.executemany("DELETE FROM details WHERE id = ?", rows)
+        if rows:
+            unseal(connection, [row_id for (row_id,) in rows])
     return len(rows)
 
 

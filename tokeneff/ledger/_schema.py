@@ -59,6 +59,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ),
     # Requests that were made more than once are found by it, without sorting all there are.
     ("CREATE INDEX facts_request ON facts (request_hash, kind_id) WHERE request_hash <> ''",),
+    (
+        # See `_blocks`: filled later, little by little.
+        """CREATE TABLE blocks (id INTEGER PRIMARY KEY, calls INTEGER NOT NULL, layout TEXT NOT NULL,
+            data BLOB NOT NULL)""",
+        # Few calls have decisions: these are found without reading the others.
+        "CREATE INDEX details_decisions ON details (decisions_id) WHERE decisions_id IS NOT NULL",
+    ),
 )
 
 VERSION = len(STEPS)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from weakref import WeakSet
 
+from tokeneff.ledger._blocks import SIZE, keep, pack, unsealed
 from tokeneff.ledger._inserting import Inserter
 from tokeneff.ledger._opening import busy, open_file
 from tokeneff.ledger._reading import connect_file
@@ -37,6 +38,8 @@ class Store:
         child, with nobody there to release them."""
         self._connection: sqlite3.Connection | None = None
         self._inserter: Inserter | None = None
+        self.unsealed = False
+        """Whether our rows have filled a block that is to be sealed."""
         _stores.add(self)
 
     def open(self) -> sqlite3.Connection:
@@ -80,7 +83,17 @@ class Store:
                 inserter.forget()
                 self._roll_back(connection)
                 raise
+            last = inserter.next_id - 1
+            self.unsealed = self.unsealed or last // SIZE > (last - done[0]) // SIZE
             return done
+
+    def seal(self) -> None:
+        """Seal a block of rows that nobody changes any more, for reports; ``unsealed`` says whether there may be more.
+
+        Raises:
+            sqlite3.Error: it cannot be done now.
+        """
+        self.unsealed = False
 
     def release(self) -> None:
         """Close the connection, if the rows stay without it."""
@@ -138,6 +151,23 @@ class FileStore(Store):
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size
+
+    def seal(self) -> None:
+        with self.guard:
+            connection = self._ready()[0]
+            fresh = unsealed(connection)
+        if fresh is None:
+            self.unsealed = False
+            return
+        block = pack(fresh.rows)  # takes longest; neither a fork nor another writer waits for it
+        with self.guard:
+            if self._ready()[0] is not connection:
+                return
+            try:
+                keep(connection, fresh, block)
+            except BaseException:
+                self._roll_back(connection)
+                raise
 
     def moved(self) -> bool:
         return self._identity is None or self._found() != self._identity

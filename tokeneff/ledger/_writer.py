@@ -193,6 +193,9 @@ class Writer:
         self._failures = 0
         self._taken = []
         self._hurried = self._hurried and bool(rows)
+        if self.store.unsealed and not (self._hurried or self._ending or len(rows) >= BATCH):
+            with suppress(Exception):  # tried again after the next calls; reports go without
+                self.store.seal()
         return 0.0 if self._hurried or len(rows) >= BATCH else INTERVAL
 
     def _write(self, taken: list[CallRecord | Marker]) -> None:

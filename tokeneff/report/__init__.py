@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tokeneff.errors import ReportError
 from tokeneff.report._report import report
 from tokeneff.report._values import (
     Break,
@@ -11,7 +12,6 @@ from tokeneff.report._values import (
     Latency,
     Part,
     Report,
-    ReportError,
     Row,
     Session,
     SlowCall,

@@ -30,13 +30,25 @@ def bucket_of(value: int, edges: Sequence[int]) -> int:
     return max(0, bisect_right(edges, value) - 1)
 
 
-def _ladder(value: str, edges: Sequence[int], low: int = 0, high: int | None = None) -> str:
+class Ladder(str):
     """SQL for `bucket_of`: a tree of comparisons, as not every SQLite has logarithms."""
-    high = len(edges) if high is None else high
+
+    __slots__ = ("edges", "value")
+    value: str
+    edges: tuple[int, ...]
+
+    def __new__(cls, value: str, edges: tuple[int, ...]) -> Ladder:
+        """The bucket of a value, which is SQL too."""
+        made = super().__new__(cls, _rungs(value, edges, 0, len(edges)))
+        made.value, made.edges = value, edges
+        return made
+
+
+def _rungs(value: str, edges: Sequence[int], low: int, high: int) -> str:
     if high - low <= 1:
         return str(low)
     middle = (low + high) // 2
-    left, right = _ladder(value, edges, low, middle), _ladder(value, edges, middle, high)
+    left, right = _rungs(value, edges, low, middle), _rungs(value, edges, middle, high)
     return f"CASE WHEN {value} < {edges[middle]} THEN {left} ELSE {right} END"
 
 
@@ -89,6 +101,8 @@ STALE = _paid("min(f.stale_tokens, f.input_tokens)")
 """What a call's stale tool results cost: the cheapest of its input tokens."""
 LOST = "max(min(f.prefix_cost, f.cost), 0)"
 """What a call's broken prefix cost, never more than the call."""
+REPEATED_TOKENS = "ifnull(f.input_tokens, 0) + ifnull(f.output_tokens, 0)"
+"""What a call used that repeats another one."""
 _DAY_KEY = f"f.time / {DAY} - (f.time < 0 AND f.time % {DAY} <> 0)"
 _SPOKE = "f.first_chunk IS NOT NULL AND f.chunks > 1 AND f.duration > f.first_chunk AND f.output_tokens > 0"
 
@@ -173,7 +187,7 @@ REPLIES = Cube(
         "day": _DAY_KEY,
         "kind_id": "f.kind_id",
         "system_id": "ifnull(f.system_id, 0)",
-        "bucket": _ladder("f.output_tokens", LENGTHS),
+        "bucket": Ladder("f.output_tokens", LENGTHS),
     },
     {
         "calls": "1",
@@ -203,14 +217,14 @@ PREFIXES = Cube(
 )
 TIMES = Cube(
     "times",
-    {"day": _DAY_KEY, "bucket": _ladder("f.duration", DURATIONS)},
+    {"day": _DAY_KEY, "bucket": Ladder("f.duration", DURATIONS)},
     {"calls": "1"},
     {"longest": "f.duration"},
     where="f.duration IS NOT NULL",
 )
 FIRSTS = Cube(
     "firsts",
-    {"day": _DAY_KEY, "bucket": _ladder("f.first_chunk", DURATIONS)},
+    {"day": _DAY_KEY, "bucket": Ladder("f.first_chunk", DURATIONS)},
     {"calls": "1"},
     {"longest": "f.first_chunk"},
     where="f.first_chunk IS NOT NULL",

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from tokeneff.report._cubes import UNSORTED, Cube
+from tokeneff.report._cubes import REPEATED_TOKENS, UNSORTED, Cube
 
+if TYPE_CHECKING:
+    from tokeneff.report._fast import Calls
+
+T = TypeVar("T")
+
+FEWEST = 20_000
+"""Calls, below which SQLite has summed up before numpy is there."""
 _AT_ONCE = 500
 _MOST_KNOWN = 50_000
 
@@ -95,15 +103,12 @@ class Reading:
         columns = columns or (*cube.sums, *cube.peaks)
         if tuple(keys) in ((), ("kind_id",)) and only is None and not UNSORTED.issuperset(columns):
             return self._by_kind(cube, keys, columns)
-        condition = self.condition
-        if only is not None:
-            condition = f"{condition} AND {cube.keys[only[0]]} IN ({', '.join(map(str, only[1]))})"
-        return iter(self._read(cube.sql(keys, columns, condition)))
+        return iter(self._read(cube, keys, columns, only))
 
     def _by_kind(self, cube: Cube, keys: Sequence[str], columns: Sequence[str]) -> Iterator[Any]:
         """From one pass over all calls, which everything that asks for sums by kind shares."""
         every = tuple(name for name in (*cube.sums, *cube.peaks) if name not in UNSORTED)
-        rows = self._read(cube.sql(("kind_id",), every, self.condition))
+        rows = self._read(cube, ("kind_id",), every)
         places = [every.index(name) + 1 for name in columns]
         if keys:
             return ((row[0], *(row[place] for place in places)) for row in rows)
@@ -111,14 +116,80 @@ class Reading:
         whole = (merged(row[place] for row in rows) for merged, place in zip(how, places, strict=True))
         return iter([tuple(whole)] if rows else [])
 
-    def _read(self, sql: str) -> list[tuple[int, ...]]:
+    def _read(
+        self, cube: Cube, keys: Sequence[str], columns: Sequence[str], only: tuple[str, Sequence[int]] | None = None
+    ) -> list[tuple[int, ...]]:
         """All rows; a short answer is remembered, since several findings ask the same."""
+        condition = self.condition
+        if only is not None:
+            condition = f"{condition} AND {cube.keys[only[0]]} IN ({', '.join(map(str, only[1]))})"
+        sql = cube.sql(keys, columns, condition)
         known = self._known.get(sql)
         if known is None:
-            known = [tuple(value or 0 for value in row) for row in self.connection.execute(sql)]
+            known = self._fast(lambda calls: calls.cells(cube, keys, columns, only))
+            if known is None:
+                known = [tuple(value or 0 for value in row) for row in self.connection.execute(sql)]
             if len(known) <= _MOST_KNOWN:
                 self._known[sql] = known
         return known
+
+    def _fast(self, work: Callable[[Calls], T]) -> T | None:
+        """What numpy makes of the calls; None where it is for SQLite to do."""
+        calls = self.calls
+        if calls is None:
+            return None
+        from tokeneff.report._fast import TooLarge
+
+        try:
+            return work(calls)
+        except TooLarge:
+            self.calls = None
+            return None
+
+    @cached_property
+    def calls(self) -> Calls | None:
+        """All calls as arrays, where there are many, and numpy is installed."""
+        if self.upto < FEWEST:
+            return None
+        try:
+            from tokeneff.report._fast import Calls, TooLarge
+        except ImportError:
+            return None
+        try:
+            return Calls(self.connection, self.since, self.upto)
+        except TooLarge:
+            return None
+
+    def slowest(self, most: int) -> list[int]:
+        """The rows of the calls that took longest, of equals the earliest row; longest first."""
+        found = self._fast(lambda calls: calls.slowest(most))
+        if found is None:
+            sql = f"""SELECT f.id FROM facts AS f WHERE {self.condition} AND f.duration IS NOT NULL
+                ORDER BY f.duration DESC, f.id LIMIT {most}"""
+            found = [row_id for (row_id,) in self.connection.execute(sql)]
+        return found
+
+    def repeated(self, kinds: Sequence[int]) -> tuple[int, ...] | None:
+        """Of requests made more than once, at a cost: how many, their calls, cost, what all but the dearest call of
+        each cost, their tokens but for the most of one call, and the last call of the request where that is most.
+
+        Args:
+            kinds: of the calls that count.
+        """
+        if self.calls is not None:
+            found = self._fast(lambda calls: (calls.repeated(kinds),))
+            if found is not None:
+                return found[0]
+        answered = f"{self.condition} AND f.request_hash <> '' AND f.kind_id IN ({', '.join(map(str, kinds))})"
+        # In two passes: the first one sorts nothing but hashes.
+        sql = f"""SELECT count(*) OVER (), sum(calls) OVER (), sum(cost) OVER (), sum(saves) OVER (),
+                sum(tokens) OVER (), id
+            FROM (SELECT count(*) AS calls, sum(f.cost) AS cost, sum(f.cost) - max(f.cost) AS saves, max(f.id) AS id,
+                sum({REPEATED_TOKENS}) - max({REPEATED_TOKENS}) AS tokens
+            FROM facts AS f WHERE {answered} AND f.request_hash IN (SELECT f.request_hash FROM facts AS f
+                WHERE {answered} GROUP BY f.request_hash HAVING count(*) > 1)
+            GROUP BY f.request_hash) WHERE saves > 0 ORDER BY saves DESC, id DESC LIMIT 1"""
+        return self.connection.execute(sql).fetchone()
 
     @cached_property
     def kinds(self) -> dict[int, Kind]:
@@ -161,6 +232,22 @@ class Reading:
             LEFT JOIN texts AS t ON t.id = f.session_id WHERE f.id = ?"""
         row = self.connection.execute(sql, (row_id,)).fetchone()
         return (text_of(row[0]), row[1]) if row else ("", "")
+
+
+def seal(connection: sqlite3.Connection, url: str) -> None:
+    """Seal what no writer has sealed, as far as the file can be written now; only if a report will read it.
+
+    Args:
+        connection: to the ledger that the URL names.
+    """
+    from tokeneff.ledger._blocks import SIZE, seal_file
+    from tokeneff.ledger._url import file_of
+
+    rows: int = connection.execute("SELECT ifnull(max(id), 0) FROM facts").fetchone()[0]
+    sealed: int = connection.execute("SELECT count(*) FROM blocks").fetchone()[0]
+    path = file_of(url)
+    if path is not None and rows >= FEWEST and sealed < rows // SIZE and find_spec("numpy") is not None:
+        seal_file(path)
 
 
 def text_of(packed: str | bytes) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tokeneff.report import _lists as lists
 from tokeneff.report._advice import findings, identical, ranked
-from tokeneff.report._reading import Reading
+from tokeneff.report._reading import Reading, seal
 from tokeneff.report._sums import latencies, parts_of
 from tokeneff.report._tables import checked, table
 from tokeneff.report._values import Decided, Finding, Latency, Report, Session, SlowCall
@@ -59,6 +59,8 @@ def report(
         else:
             connection, name = _connected(source)
             stack.enter_context(closing(connection))
+            if isinstance(source, str):
+                seal(connection, source)
         reading = Reading(connection, since)
         names = checked(reading, by)
         beside = _Beside(source, reading, stack)
@@ -86,17 +88,17 @@ def report(
             decisions=decisions,
             unpriced=lists.unpriced(reading),
             findings=ranked((*found, *identical)),
-            series=_series(connection, since) if series else None,
+            series=_series(reading) if series else None,
         )
 
 
 class _Beside:
-    """What is read in another thread meanwhile, where the ledger is a file: a connection uses one core."""
+    """What is read in another thread meanwhile, where SQLite sums up a file: a connection uses one core."""
 
     def __init__(self, source: object, reading: Reading, stack: ExitStack) -> None:
         self._reading = reading
         self._work = None
-        if isinstance(source, str):
+        if isinstance(source, str) and reading.calls is None:
             connection = stack.enter_context(closing(_connected(source)[0]))
             self._reading = Reading(connection, reading.since, reading.upto)
             pool = stack.enter_context(ThreadPoolExecutor(1, "tokeneff-report"))
@@ -133,7 +135,7 @@ def _connected(source: str | Ledger) -> tuple[sqlite3.Connection, str]:
     return source.connect(), "ledger"
 
 
-def _series(connection: sqlite3.Connection, since: int | None) -> Series | None:
+def _series(reading: Reading) -> Series | None:
     from tokeneff.report._series import series
 
-    return series(connection, since)
+    return series(reading)

@@ -81,7 +81,7 @@ class Series(NamedTuple):
     """How far costs can be trusted, over the whole time: `Confidence` to calls and their cost."""
 
 
-def series(connection: Connection, since: int | None = None) -> Series | None:
+def series(source: Connection | Reading, since: int | None = None) -> Series | None:
     """The calls of a ledger over time, or ``None`` if there are none.
 
     Example::
@@ -89,14 +89,15 @@ def series(connection: Connection, since: int | None = None) -> Series | None:
         series(connection, since=1_760_000_000_000_000)
 
     Args:
-        connection: to a ledger. since: microseconds since 1970; earlier calls are left out.
+        source: a connection to a ledger, or a report's own view of it. since: microseconds since 1970; earlier calls
+            are left out.
 
     Buckets are the shortest of 1, 5, 15 minutes, 1, 3 hours, 1, 7, 28, 364 days of which at most 90 are needed.
     """
-    reading = Reading(connection, since)
+    reading = source if isinstance(source, Reading) else Reading(source, since)
     # One value each: an index answers that, where both together would read every row.
     ends = f"SELECT (SELECT {{}}(time) FROM facts AS f WHERE {reading.condition})"
-    first, last = (connection.execute(ends.format(end)).fetchone()[0] for end in ("min", "max"))
+    first, last = (reading.connection.execute(ends.format(end)).fetchone()[0] for end in ("min", "max"))
     if first is None:
         return None
     axis = _axis(first, last)
@@ -126,9 +127,7 @@ class _Axis(NamedTuple):
         """Rows of a cube: the bucket of time, another key, columns; several for a bucket that is of several days."""
         if self.step % DAY:
             cube = cube._replace(keys={**cube.keys, "day": f"(f.time - {self.start}) / {self.step}"})
-            sql = cube.sql(("day", key), columns, reading.condition)
-            for row in reading.connection.execute(sql):
-                yield tuple(value or 0 for value in row)
+            yield from reading.cells(cube, ("day", key), columns)
             return
         for day, *rest in reading.cells(cube, ("day", key), columns):
             yield (day * DAY - self.start) // self.step, *rest

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from tokeneff.errors import ReportError
 from tokeneff.report._cubes import CALLS, DAY, SESSIONS
 from tokeneff.report._reading import KIND_NAMES, Kind, Reading
 from tokeneff.report._sums import added, grouped
-from tokeneff.report._values import ReportError, Row, Sums, Table
+from tokeneff.report._values import Row, Sums, Table
 
 OTHER = "(other)"
 _MOST_ROWS = 1_000
