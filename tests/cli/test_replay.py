@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .conftest import Collector, Run
 
 FOLDER = Path(os.environ.get("TOKENEFF_TRACES") or Path(__file__).resolve().parents[3] / "shared" / "data" / "traces")
+WHOLE = bool(os.environ.get("TOKENEFF_TRACES_WHOLE"))
 
 CHAT = {
     "id": "chat-1",
@@ -263,7 +264,7 @@ def test_recorded_files(run: Run, name: str, calls: int, known: int) -> None:
     trace = FOLDER / f"{name}.jsonl"
     if not trace.exists():
         pytest.skip(f"no {trace.name} in {FOLDER} (set TOKENEFF_TRACES to the folder of recorded traces)")
-    limit = () if os.environ.get("TOKENEFF_TRACES_WHOLE") else ("--limit", "60")
+    limit = () if WHOLE else ("--limit", "60")
     ran = run("replay", str(trace), "--json", "--stream", *limit)
     assert ran.code == 0, ran.err
     report = ran.json

@@ -194,3 +194,42 @@ def test_words() -> None:
     several = ["message 12 differs, o200k, 7.5 minutes", "message 9 differs, o200k, 1,200 minutes"]
     told = "message 9–12 differs, o200k, 7.5–1,200 minutes"
     assert merged([STAMP, *several, ""]) == {STAMP: STAMP, several[0]: told, several[1]: told, "": ""}
+
+
+def test_no_tools_cost_more_than_their_calls(reported: Reported) -> None:
+    (finding,) = found(reported, [record._replace(cost=7) for record in with_tools(calls=10)], "unused_tools")
+    assert finding.saves == finding.spent == 70
+
+
+def test_what_is_written_to_the_cache_is_paid_for_at_the_smaller_model_too(reported: Reported) -> None:
+    told = {"provider": "anthropic", "endpoint": "api.anthropic.com", "model": "claude-opus-4-5"}
+    (plain,), (written,) = (found(reported, tiny(**told, cache_write=some), "oversized_model") for some in (0, 800))
+    assert "claude-haiku-4-5" in written.title
+    # At $1.25 a million instead of $1.
+    assert (written.spent - written.saves) - (plain.spent - plain.saves) == 30 * 800 * 250
+    assert written.spent - plain.spent == 30 * 800 * 750
+
+
+def test_stale_results_cost_no_more_than_their_calls(reported: Reported) -> None:
+    (finding,) = found(reported, [call(stale_tokens=500)._replace(cost=7)], "stale_results")
+    assert finding.saves == finding.spent == 7
+
+
+@pytest.mark.parametrize(("length", "kinds"), [(15, 0), (16, 1)])
+def test_a_limit_of_a_few_tokens_is_meant_to_cut(reported: Reported, length: int, kinds: int) -> None:
+    assert len(found(reported, replies(length, finish="length"), "cut_outputs")) == kinds
+
+
+def test_rare_system_prompts_are_one_group_of_their_model(reported: Reported) -> None:
+    records = [record._replace(system_hash=f"{number // 10}") for number, record in enumerate(tiny())]
+    (finding,) = found(reported, records, "oversized_model")
+    assert (finding.calls, finding.title.startswith("30 replies of gpt-4o have")) == (30, True)
+
+
+def test_replies_are_compared_with_those_of_their_own_endpoint(reported: Reported) -> None:
+    records = [record._replace(endpoint=f"{number % 3}.example.com") for number, record in enumerate(tiny())]
+    assert found(reported, records, "oversized_model") == []
+
+
+def test_replies_that_were_not_read_are_not_among_the_long_ones(reported: Reported) -> None:
+    assert found(reported, [*replies(*[100] * 25), *replies(3_000, ending="dropped")], "long_outputs") == []
