@@ -79,7 +79,7 @@ def test_a_fault_of_the_store_that_passes_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     with open_ledger(f"sqlite:///{tmp_path}/calls.db") as ledger:
-        refuse(ledger, monkeypatch, fault, 7, times=1)
+        refuse(ledger, monkeypatch, fault, 7, times=5)
         monkeypatch.setattr(writing, "INTERVAL", 0.01)
         for number in range(20):
             ledger.add(call(number))
