@@ -63,7 +63,7 @@ def spawn() -> Run:
             input=stdin,
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=180,  # a machine that has much else to do
             env={**os.environ, **environment},
         )
         return Ran(done.returncode, done.stdout, done.stderr)
