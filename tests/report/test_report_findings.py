@@ -89,6 +89,11 @@ def test_tools_never_called(reported: Reported) -> None:
     assert (merged.saves, merged.calls) == (finding.saves, 10)
 
 
+def test_the_largest_of_the_tools_never_called_is_named_first(reported: Reported) -> None:
+    (finding,) = found(reported, with_tools(calls=10), "unused_tools")
+    assert finding.title == "2 of 2 tools never called in 10 calls: find, book"
+
+
 def test_tools_that_may_be_called_yet_or_were(reported: Reported) -> None:
     assert found(reported, with_tools("find", calls=9), "unused_tools") == []
     assert found(reported, [*with_tools("find", calls=20), *with_tools("find", "book")], "unused_tools") == []
