@@ -18,6 +18,7 @@ from pathlib import Path
 from random import Random
 
 from tokeneff.ledger import CallRecord, Ledger
+from tokeneff.ledger._blocks import seal_file
 
 SHAPES = 4_000
 CALLS_PER_SESSION = 25
@@ -54,6 +55,7 @@ def build(path: Path, rows: int = 1_000_000) -> float:
         connection.execute("BEGIN IMMEDIATE")
         _repeat(connection, rows)
         connection.execute("COMMIT")
+    seal_file(path.absolute())  # as writers do it after every 8,192 calls
     return time.perf_counter() - began
 
 

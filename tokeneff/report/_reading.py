@@ -19,6 +19,8 @@ T = TypeVar("T")
 FEWEST = 20_000
 """Calls, below which SQLite has summed up before numpy is there."""
 _AT_ONCE = 500
+_LARGE = ("calls", "sessions")
+"""Cubes of so many columns that only those are summed up which are asked for."""
 _MOST_KNOWN = 50_000
 
 KIND_NAMES = (
@@ -103,7 +105,11 @@ class Reading:
         columns = columns or (*cube.sums, *cube.peaks)
         if tuple(keys) in ((), ("kind_id",)) and only is None and not UNSORTED.issuperset(columns):
             return self._by_kind(cube, keys, columns)
-        return iter(self._read(cube, keys, columns, only))
+        # All of a small cube's columns at once: others will ask for the rest of them.
+        every = columns if cube.name in _LARGE else (*cube.sums, *cube.peaks)
+        places = [*range(len(keys)), *(len(keys) + every.index(name) for name in columns)]
+        rows = self._read(cube, keys, every, only)
+        return iter(rows) if every == columns else (tuple([row[place] for place in places]) for row in rows)
 
     def _by_kind(self, cube: Cube, keys: Sequence[str], columns: Sequence[str]) -> Iterator[Any]:
         """From one pass over all calls, which everything that asks for sums by kind shares."""

@@ -40,7 +40,9 @@ def sums_of(kind: Kind, values: Mapping[str, int]) -> Sums:
 
 def grouped(reading: Reading, cube: Cube, key: str) -> Iterator[tuple[int, Sums]]:
     """Sums by one key of a cube, several for a value where its calls are of several kinds."""
-    for group, kind_id, *values in reading.cells(cube, (key, "kind_id"), tuple(SUMS)):
+    keys = ("kind_id",) if key == "kind_id" else (key, "kind_id")
+    for row in reading.cells(cube, keys, tuple(SUMS)):
+        group, kind_id, values = row[0], row[len(keys) - 1], row[len(keys) :]
         yield group, sums_of(reading.kinds[kind_id], dict(zip(SUMS, values, strict=True)))
 
 

@@ -103,9 +103,10 @@ class Calls:
             if scope is not None:
                 lengths = scope.array(self._parser.parse("-f.duration"), 0)
                 ids = scope.array(self._parser.parse("f.id"), 0)
-                best = np.lexsort((ids, lengths))[:most] if len(ids) > most else np.arange(len(ids))
-                found += zip(lengths[best].tolist(), ids[best].tolist(), strict=True)
-                found = sorted(found)[:most]
+                if len(found) == most:  # equals come later than those that are there
+                    ids, lengths = ids[lengths < found[-1][0]], lengths[lengths < found[-1][0]]
+                best = np.lexsort((ids, lengths))[:most]
+                found = sorted([*found, *zip(lengths[best].tolist(), ids[best].tolist(), strict=True)])[:most]
         return [row_id for _, row_id in found]
 
     def repeated(self, kinds: Sequence[int]) -> tuple[int, ...] | None:

@@ -15,6 +15,7 @@ from tokeneff.report._fast._parse import Node
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 MOST = 1 << 62
+_where: Any = np.where  # its stubs lose the type where they are given Any
 
 
 class TooLarge(ArithmeticError):
@@ -63,7 +64,7 @@ class Scope:
         """The same as an array of int64, with a number for what is not known."""
         data, null, *_ = self.values(node)
         if null is not None:
-            data = np.where(null, np.int64(unknown), data)
+            data = _where(null, np.int64(unknown), data)
         if np.ndim(data) == 0:
             return np.full(self.size, data, np.int64)
         return data if data.dtype == np.int64 else data.astype(np.int64)
@@ -71,7 +72,9 @@ class Scope:
     def true(self, node: Node) -> Array:
         """Where a condition holds."""
         data, null, *_ = self.values(node)
-        held = np.broadcast_to(np.asarray(data) != 0, (self.size,))
+        held = data if data.dtype == np.bool_ else data != 0
+        if held.ndim == 0:
+            held = np.full(self.size, held)
         return held if null is None else held & ~null
 
     def _compute(self, node: Node) -> Values:
@@ -106,10 +109,10 @@ class Scope:
         if other is None:
             return Values(first.data, _either(first.null, ~held), first.low, first.high)
         second = self.values(other)
-        null = None
+        null: Array | None = None
         if first.null is not None or second.null is not None:
-            null = np.where(held, _nulls(first), _nulls(second))
-        data = np.where(held, _number(first.data), _number(second.data))
+            null = _where(held, _nulls(first), _nulls(second))
+        data: Any = _where(held, _number(first.data), _number(second.data))
         return Values(data, null, min(first.low, second.low), max(first.high, second.high))
 
     def _logic(self, op: str, args: tuple[Node, Node]) -> Values:
@@ -176,8 +179,8 @@ def _divided(op: str, left: Values, right: Values) -> Values:
     a, b, null = _number(left.data), _number(right.data), _either(left.null, right.null)
     if right.low <= 0 <= right.high or right.null is not None:
         none = np.equal(b, 0)
-        null, b = _either(null, none), np.where(none, np.int64(1), b)
-    if left.low >= 0 and right.low >= 0 and left.null is None and right.null is None:
+        null, b = _either(null, none), _where(none, np.int64(1), b)
+    if left.low >= 0 and right.low >= 0:
         quotient = np.floor_divide(a, b)
     else:
         quotient = np.floor_divide(np.abs(a), np.abs(b)) * np.sign(a) * np.sign(b)
@@ -191,7 +194,7 @@ def _ifnull(left: Values, right: Values) -> Values:
     if left.null is None:
         return left
     null = None if right.null is None else left.null & right.null
-    data = np.where(left.null, _number(right.data), _number(left.data))
+    data: Any = _where(left.null, _number(right.data), _number(left.data))
     return Values(data, null, min(left.low, right.low), max(left.high, right.high))
 
 
