@@ -2,6 +2,8 @@
 
     tokeneff demo            watch a short agent session being recorded, without a key
     tokeneff replay FILE     send recorded conversations through a wrapped client
+    tokeneff report          where tokens, money and time went, and what to do about it
+    tokeneff ledger          what is in a ledger, and getting it out
     tokeneff doctor          what is installed, what is sent where, and what is wrong
 
 Exit codes: 0 done, 1 problems found or calls failed, 2 wrong usage.
