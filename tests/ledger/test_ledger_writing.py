@@ -30,7 +30,7 @@ def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tokeneff._log._seen", {})
 
 
-def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -92,8 +92,8 @@ def test_a_locked_file_delays_nobody(tmp_path: Path, caplog: pytest.LogCaptureFi
         for number in range(1, 500):
             ledger.add(call(number))
         assert not ledger.flush(timeout=0.2)
-        other.communicate(timeout=20)
-    assert ledger.flush(timeout=20)
+        other.communicate(timeout=60)
+    assert ledger.flush(timeout=60)
     assert len(list(read(url))) == 500
     assert ledger.lost == 0
     assert not [record for record in caplog.records if COMPLAINTS in record.getMessage()]
@@ -105,14 +105,14 @@ def test_a_directory_that_is_gone_and_comes_back(tmp_path: Path, caplog: pytest.
     url = f"sqlite:///{folder}/calls.db"
     ledger = open_ledger(url)
     ledger.add(call(0))
-    assert ledger.flush()
+    assert ledger.flush(60)
     shutil.rmtree(folder)
     for number in range(1, 4):
         ledger.add(call(number))
         assert not ledger.flush(timeout=0.2)
     assert len([record for record in caplog.records if COMPLAINTS in record.getMessage()]) == 1
     folder.mkdir()
-    assert ledger.flush(timeout=20)
+    assert ledger.flush(timeout=60)
     assert list(read(url)) == [call(1), call(2), call(3)]
     ledger.close()
 
@@ -121,10 +121,10 @@ def test_a_file_that_is_taken_away_is_made_anew(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/calls.db"
     ledger = open_ledger(url)
     ledger.add(call(0))
-    assert ledger.flush()
+    assert ledger.flush(60)
     (tmp_path / "calls.db").rename(tmp_path / "old.db")
     ledger.add(call(1))
-    assert ledger.flush()
+    assert ledger.flush(60)
     assert list(read(url)) == [call(1)]
     assert list(read(f"sqlite:///{tmp_path}/old.db")) == [call(0)]
     ledger.close()
@@ -156,7 +156,7 @@ def test_what_does_not_fit_the_queue_is_lost_and_told(
         f"ledger {tmp_path}/calls.db loses calls (database or disk is full); `Ledger.lost` counts them",
     ]
     monkeypatch.undo()
-    assert ledger.flush(timeout=20)
+    assert ledger.flush(timeout=60)
     assert list(read(url)) == [call(number) for number in range(40 - lost)]
     with closing(ledger.connect()) as db:
         assert db.execute("SELECT calls, cause FROM losses").fetchall() == [(lost, "database or disk is full")]
@@ -170,7 +170,7 @@ def test_content_has_a_bound_of_its_own(tmp_path: Path, monkeypatch: pytest.Monk
         for part in (0, 10):
             for number in range(4):
                 ledger.add(call(part + number, content="x" * 40))
-            assert ledger.flush()
+            assert ledger.flush(60)
             assert ledger._writer._content == 0
     assert [len(record.content or "") for record in read(ledger)] == [40, 40, 0, 0] * 2
 
@@ -179,7 +179,7 @@ def test_nothing_is_added_that_is_no_record(caplog: pytest.LogCaptureFixture) ->
     ledger = open_ledger("memory://")
     ledger.add(None)  # type: ignore[arg-type]
     ledger.add(call(1))
-    assert ledger.flush()
+    assert ledger.flush(60)
     assert list(read(ledger)) == [call(1)]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     ledger.close()
@@ -220,7 +220,7 @@ writing.MOST_ROWS, writing.INTERVAL = 3000, 0.05
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 ledger = open_ledger(sys.argv[1])
 ledger.add(call(0))
-assert ledger.flush()
+assert ledger.flush(60)
 space = os.path.getsize(sys.argv[1].removeprefix("sqlite:///")) + 20_000
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (space, hard))  # as a disk that is full from here on
@@ -228,9 +228,9 @@ for number in range(1, 8000):
     ledger.add(call(number, session=f"session {number}"))
 flushed, lost = ledger.flush(0.5), ledger.lost
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-again = ledger.flush(20)
+again = ledger.flush(60)
 ledger.add(call(9000))
-print(json.dumps([flushed, lost, again, ledger.flush(20), len(list(read(ledger))), ledger.lost]))
+print(json.dumps([flushed, lost, again, ledger.flush(60), len(list(read(ledger))), ledger.lost]))
 """
 
 
