@@ -149,15 +149,17 @@ def _failed_attempt(arguments: dict[str, Any]) -> None:
 
 def _watching(base: Any) -> dict[str, Any]:
     def _process_response_data(self: Any, *, data: Any, cast_to: Any, response: Any) -> Any:
-        watched = body_of(response)
+        exchange = active.get()
+        if exchange is not None and exchange.response is not response:
+            exchange = None
+        # Nobody has put a watch into a body that was complete as it came.
+        watched = None if exchange is not None and exchange.live is None else body_of(response)
         if watched is not None:
             data = watched.event(data)
             if data is SKIP:
                 return SKIP
-        else:
-            exchange = active.get()
-            if exchange is not None and exchange.response is response:
-                exchange.whole(data)
+        elif exchange is not None:
+            exchange.whole(data)
         return base._process_response_data(self, data=data, cast_to=cast_to, response=response)
 
     def _calculate_retry_timeout(self: Any, *arguments: Any, **named: Any) -> Any:

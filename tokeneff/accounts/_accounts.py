@@ -68,7 +68,10 @@ class Accounts:
             asked: the request; its body is read here and not kept.
         """
         opened = Opened(asked)
-        _safely("open", None, self._open, opened, asked)
+        try:
+            self._open(opened, asked)
+        except Exception as fault:  # noqa: BLE001 - accounting must not reach the call
+            _told("open", fault)
         return opened
 
     def close(self, opened: Opened, tokens: Tokens, facts: Facts, ended_at: float, batch: bool = False) -> Account:
@@ -82,13 +85,19 @@ class Accounts:
             batch: whether it is priced as a batch.
         """
         cost = _safely("cost", UNPRICED, self._cost, opened, tokens, facts, batch)
-        account = _safely("account", None, self._account, opened, tokens, facts, cost)
-        return account if account is not None else Account(cost, session=opened.session)
+        try:
+            return self._account(opened, tokens, facts, cost)
+        except Exception as fault:  # noqa: BLE001 - as above
+            _told("account", fault)
+            return Account(cost, session=opened.session)
 
     def _open(self, opened: Opened, asked: Asked) -> None:
         prompt = opened.prompt = self._counter.prompt(asked.dialect, asked.body, asked.model)
         if asked.dialect in _CONVERSATIONS and prompt.pieces:
-            _safely("place", None, opened.place_in, self._sessions, asked, prompt)
+            try:
+                opened.place_in(self._sessions, asked, prompt)
+            except Exception as fault:  # noqa: BLE001 - as above
+                _told("place", fault)
         if asked.dialect is not None:
             session = opened.session or asked.session
             opened.counted, opened.error = self._counter.expected(
@@ -129,8 +138,10 @@ class Accounts:
             encoding=prompt.encoding,
             session=opened.session,
             prefix=prefix,
-            stale=_safely("stale", 0, _stale, closing, made),
-            tools=_safely("tools", (), _tools, closing, made),
+            stale=_safely("stale", 0, _stale, closing, made)
+            if seen is not None and seen.stale and seen.stale.pending
+            else 0,
+            tools=_safely("tools", (), _tools, closing, made) if seen is not None and seen.tools else (),
             toolset=seen.toolset if seen is not None else "",
             called=tuple(dict.fromkeys([name for name, _ in written.tool_calls])) if written is not None else (),
             request_hash=prompt.digest.hex(),
@@ -230,5 +241,9 @@ def _safely(step: str, otherwise: Any, work: Callable[..., Any], *arguments: Any
     try:
         return work(*arguments)
     except Exception as fault:  # noqa: BLE001 - accounting must not reach the call
-        log_once(("accounts", step, type(fault)), "a part of a call's account failed: %s", step, exc_info=fault)
+        _told(step, fault)
         return otherwise
+
+
+def _told(step: str, fault: Exception) -> None:
+    log_once(("accounts", step, type(fault)), "a part of a call's account failed: %s", step, exc_info=fault)

@@ -26,6 +26,8 @@ def grown(pieces: tuple[Piece, ...], before: InputParts | None) -> InputParts:
     Args:
         pieces: in the order sent. before: the parts of the pieces that come before these.
     """
+    if before is not None and not pieces:
+        return before
     new = raw_parts(Prompt(pieces, 0, "", exact=False))
     if before is None:
         return new

@@ -105,8 +105,10 @@ def price_of(loss: Loss, earlier: Seen, shown: Shown) -> int | None:
         return max(_whole(extra), 0)
     written = min(loss.tokens, tokens.cache_write or 0)
     hour = min(written, tokens.cache_write_1h or 0)
-    paid = (loss.tokens - written) * rates.input + (written - hour) * rates.cache_write + hour * rates.cache_write_1h
-    return max(_whole(paid - loss.tokens * rates.cache_read), 0)
+    extra = loss.tokens * (rates.input - rates.cache_read)
+    if written:  # exact fractions take their time
+        extra += (written - hour) * (rates.cache_write - rates.input) + hour * (rates.cache_write_1h - rates.input)
+    return max(_whole(extra), 0)
 
 
 def _whole(amount: Fraction) -> int:

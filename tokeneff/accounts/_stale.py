@@ -44,6 +44,8 @@ def stale(pieces: Sequence[Piece], before: Stale = NOTHING_STALE) -> Stale:
     Args:
         pieces: in the order sent. before: what waits of the pieces that come before these.
     """
+    if not pieces:
+        return before
     later: set[int] = set()
     found: list[Pending] = []
     fresh = 0
