@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +140,11 @@ def test_the_dialect_shows(request_: dict[str, Any], dialect: str) -> None:
 def test_what_is_no_request_is_said_to_be_none(request_: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         count(request_)
+
+
+def test_a_model_is_named_by_text() -> None:
+    with pytest.raises(TypeError, match="needs a model"):
+        count(CHAT, model=cast(Any, 5))
 
 
 def test_it_prints() -> None:

@@ -26,7 +26,7 @@ def duration(text: str, option: str = "a duration") -> timedelta:
         raise UsageError(f"{option} is not {text!r}: write a number and s, m, h, d or w, as 12h or 7d")
     span = timedelta(**{_UNITS[found[2]]: float(found[1])}) if float(found[1]) < 4e6 else timedelta.max
     if span > timedelta(days=_MOST_DAYS):
-        raise UsageError(f"{option} of {text} is longer than a hundred years")
+        raise UsageError(f"{option} of {text} is too long: write a hundred years at most")
     return span
 
 

@@ -28,9 +28,13 @@ def check_file(path: Path) -> None:
     Raises:
         LedgerError: there is no such directory, or the file is no ledger, or one of a later version.
     """
-    if not path.parent.is_dir():
+    try:
+        is_place, is_directory = path.parent.is_dir(), path.is_dir()
+    except OSError as fault:
+        raise LedgerError(f"ledger {path} cannot be a file: {fault.strerror}; name another place") from fault
+    if not is_place:
         raise LedgerError(f"ledger {path}: there is no directory {path.parent}; create it, or name another place")
-    if path.is_dir():
+    if is_directory:
         raise LedgerError(f"ledger {path} is a directory; name a file in it")
     try:
         open_file(path, patience=0.25).close()

@@ -37,7 +37,11 @@ def file_of(url: str) -> Path | None:
         raise LedgerError(f"ledger {url!r} names no file: write {FORMS}")
     if "?" in name:
         raise LedgerError(f"ledger {url!r}: options ({name[name.index('?') :]}) are not known, leave them out")
+    if name == ":memory:":
+        raise LedgerError(f"ledger {url!r}: a ledger in memory is named memory://")
     try:
-        return Path(name).expanduser().absolute()
-    except RuntimeError as error:
+        path = Path(name).expanduser().absolute()
+        os.fsencode(path)
+        return path
+    except (RuntimeError, UnicodeError) as error:
         raise LedgerError(f"ledger {url!r}: {error}") from None

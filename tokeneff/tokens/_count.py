@@ -84,7 +84,7 @@ def count(
     body = request if isinstance(request, Mapping) else fields(request)  # pyright: ignore[reportUnnecessaryIsInstance]
     if body is None:
         raise TypeError(f"a request is a mapping of a create call's arguments, not {type(request).__name__}")
-    named = model if model is not None else string(body.get("model"))
+    named = string(body.get("model") if model is None else model)
     if not named:
         raise TypeError("a count needs a model: put it into the request, or give model=…")
     body = _merged(body)
