@@ -41,9 +41,23 @@ def sums_of(kind: Kind, values: Mapping[str, int]) -> Sums:
 def grouped(reading: Reading, cube: Cube, key: str) -> Iterator[tuple[int, Sums]]:
     """Sums by one key of a cube, several for a value where its calls are of several kinds."""
     keys = ("kind_id",) if key == "kind_id" else (key, "kind_id")
+    if key != "kind_id":
+        cube = cube._replace(keys={**cube.keys, "kind_id": _alike(reading.kinds)})
     for row in reading.cells(cube, keys, tuple(SUMS)):
         group, kind_id, values = row[0], row[len(keys) - 1], row[len(keys) :]
         yield group, sums_of(reading.kinds[kind_id], dict(zip(SUMS, values, strict=True)))
+
+
+def _alike(kinds: Mapping[int, Kind]) -> str:
+    """SQL for one kind instead of all that `sums_of` counts alike: there are far fewer groups so."""
+    classes: dict[tuple[bool, bool, str], list[int]] = {}
+    for kind_id, kind in kinds.items():
+        source = kind.usage_source if kind.usage_source in _SOURCES else ""
+        classes.setdefault((kind.ending in FAILED, kind.ending in CUT, source), []).append(kind_id)
+    found = "f.kind_id"
+    for ids in classes.values():
+        found = f"CASE WHEN f.kind_id IN ({', '.join(map(str, ids))}) THEN {ids[0]} ELSE {found} END"
+    return found
 
 
 def added(pairs: Iterable[tuple[Any, Sums]]) -> dict[Any, Sums]:
