@@ -33,6 +33,7 @@ sum up ``facts`` by its integer columns first, and look the texts up after, grou
     details    ``id`` (that of ``facts``), call_id and response_id (bytes if hexadecimal: call_id), cache_write_1h,
                image_input, audio_input, audio_output, counted, expected_error, scale, ``decisions_id`` (of ``texts``),
                content.
+    blocks     the figures of ``facts`` again, packed by column, 8,192 calls a row: for reports; not to be relied upon.
     losses     ``time``, ``calls``, ``cause``: calls that a writer could not keep.
 
 Indexes: ``facts (time)``, ``facts (request_hash, kind_id) WHERE request_hash <> ''``. To sum up requests that were made
