@@ -157,8 +157,10 @@ def test_errors_are_failed_calls_and_the_programs_own_words_are_none(tmp_path: P
     chat.add("assistant", 21, message={**synthetic, "id": "b8", "content": [text("No response requested.")]})
     chat.reply(TWO, [text("Done.")], 24)
     write(tmp_path / "p" / "s.jsonl", chat.lines)
-    unknown = dict.fromkeys(("input_tokens", "output_tokens", "cache_read", "cache_write", "cache_write_1h", "cost"))
-    failed = {"ending": "failed", "error": "overloaded", "status": 529, "retries": 2, "usage_source": "unknown"}
+    unknown = dict.fromkeys(("cache_read", "cache_write", "cache_write_1h"))
+    # An HTTP error is not billed.
+    unknown |= {"input_tokens": 0, "output_tokens": 0, "cost": 0}
+    failed = {"ending": "failed", "error": "overloaded", "status": 529, "retries": 2, "usage_source": "provider"}
     none = {"service_tier": "", "finish": "", "response_id": ""}
     assert read(tmp_path / "p", prices) == [
         record(ONE, 0, 1),

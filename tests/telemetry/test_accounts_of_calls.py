@@ -235,8 +235,18 @@ async def test_a_refused_call_costs_nothing_and_leaves_a_row(lab: Lab, prices: s
     assert (total.errors, total.nano_usd, total.unpriced) == (1, 0, 0)
     tokeneff.Ledger(url).flush()
     (record,) = read(url)
-    assert (record.ending, record.status, record.error, record.cost) == ("failed", 400, "openai.BadRequestError", None)
+    assert (record.ending, record.status, record.error, record.cost) == ("failed", 400, "openai.BadRequestError", 0)
+    assert (record.input_tokens, record.output_tokens, record.price_source) == (0, 0, "provider")
     assert record.request_hash
+
+
+async def test_a_tool_that_the_model_made_up_is_not_named(lab: Lab, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/calls.db"
+    lab.provider.queue(Reply(tool_calls=(ToolCall("look_up", {}), ToolCall("made_up_text", {})), usage=USAGE))
+    await chat(lab.client("openai", ledger=url))
+    tokeneff.Ledger(url).flush()
+    assert [record.called for record in read(url)] == [("look_up", "(undeclared)")]
+    assert b"made_up_text" not in (tmp_path / "calls.db").read_bytes()
 
 
 @by_shape

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from tokeneff._flow import Call, Outcome
 from tokeneff._log import log_once
 from tokeneff.accounts import Account
-from tokeneff.ledger._record import CallRecord
+from tokeneff.ledger._record import CallRecord, unbilled
 
 if TYPE_CHECKING:
     from tokeneff.adapters._hosts import Site
 
+UNDECLARED = "(undeclared)"
 _NO_ACCOUNT = Account()
 _NO_INPUT, _NO_OUTPUT = (None,) * 7, (None,) * 3
 _NO_PREFIX = (None, "", "", None, "", 0, None)
@@ -49,7 +50,7 @@ def record_of(
         began = time.time() - (perf_counter() - started if started else 0.0)
     at = int(began * 1e6)
     # In the order of the fields: with so many, to name each would cost as much as all the rest.
-    return CallRecord._make(
+    record = CallRecord._make(
         (
             new_id(at),
             at,
@@ -92,7 +93,7 @@ def record_of(
             account.stale,
             account.toolset,
             account.tools,
-            account.called,
+            _declared(account) if account.called else (),
             account.request_hash,
             account.system_hash,
             _tags(call.tags) if call.tags else (),
@@ -100,6 +101,7 @@ def record_of(
             None if keep_content is None else _content(call, outcome, keep_content),
         )
     )
+    return record if outcome.ending != "failed" else unbilled(record)
 
 
 def _prefix(account: Account) -> tuple[int | None, str, str, int | None, str, int, int | None]:
@@ -131,6 +133,12 @@ def new_id(at: int) -> str:
 _random = Random()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
+
+
+def _declared(account: Account) -> tuple[str, ...]:
+    """The tools that the reply calls. A name that the request did not give is text that the model wrote."""
+    names = {name for name, _ in account.tools}
+    return tuple(dict.fromkeys([name if name in names else UNDECLARED for name in account.called]))
 
 
 def _tagged_session(tags: Mapping[str, Any]) -> str:

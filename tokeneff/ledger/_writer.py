@@ -40,6 +40,10 @@ Marker: TypeAlias = threading.Event
 """In the queue among the records: set when everything before it is written."""
 
 
+_BROKEN = 1.0
+"""Seconds that an ending process goes on trying with a disk that is full, read-only or broken."""
+
+
 class Writer:
     """Writes what is added to one store, soon, and from a thread of its own."""
 
@@ -65,6 +69,8 @@ class Writer:
         self._content = 0
         self._failures = 0
         self._trouble = ""
+        self._passing = True
+        """Whether the last failure was others' turn, which ends, and no trouble of the disk's."""
 
     def add(self, record: CallRecord) -> None:
         """Have the record written. Never blocks, never raises."""
@@ -122,6 +128,8 @@ class Writer:
             pause = self._step()
             if not (self._rows or self._taken):
                 break
+            if not self._passing:
+                end = min(end, now + _BROKEN)
             if (seen := self.store.pulse()) != pulse:
                 pulse, until = seen, time.monotonic() + timeout
             self._signal.acquire(True, min(pause, max(0.0, until - time.monotonic())))
@@ -230,7 +238,8 @@ class Writer:
     def _failed(self, fault: Exception) -> float:
         self._failures += 1
         self._trouble = told(fault)
-        if isinstance(fault, sqlite3.Error) and busy(fault):
+        self._passing = isinstance(fault, sqlite3.Error) and busy(fault)
+        if self._passing:
             if self._failures > 100:
                 self._complain(fault)
             return random.uniform(0.005, 0.03) * min(self._failures, 10)

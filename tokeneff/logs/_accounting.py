@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tokeneff._flow import Tokens, Written
 from tokeneff.accounts import Account, Accounts, Asked, Prefix
 from tokeneff.ledger import CallRecord
+from tokeneff.ledger._record import unbilled
 from tokeneff.logs._values import Logged
 from tokeneff.prices import Cost, Prices
 from tokeneff.tokens._models import style_of
@@ -86,7 +87,7 @@ def _record(call: Logged, tokens: Tokens, account: Account) -> CallRecord:
         reasoning=tokens.reasoning,
         tags=call.tags,
     )
-    return _priced(_with_prefix(_with_parts(record, account), account.prefix), _cost(call, account.cost))
+    return unbilled(_priced(_with_prefix(_with_parts(record, account), account.prefix), _cost(call, account.cost)))
 
 
 def _with_parts(record: CallRecord, account: Account) -> CallRecord:
