@@ -56,7 +56,7 @@ def test_the_thread_ends_when_nothing_comes_and_comes_back(tmp_path: Path, monke
             until(lambda: not ledger._writer._running)
     until(lambda: not ledger._writer._running)
     assert len(list(read(url))) == 30
-    assert "tokeneff-ledger" not in [thread.name for thread in threading.enumerate()]
+    assert ledger._writer._thread is None
 
 
 def test_threads(tmp_path: Path) -> None:

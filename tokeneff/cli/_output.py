@@ -39,6 +39,11 @@ class Output:
         if not self.as_json:
             self.result.print(*objects)
 
+    def line(self, text: str) -> None:
+        """Print a line for people as it is, however long; does nothing where JSON is asked for."""
+        if not self.as_json:
+            self.result.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def note(self, text: str) -> None:
         """Say something beside the result."""
         self.notes.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -79,7 +79,7 @@ def _export(args: argparse.Namespace, out: Output) -> int:
     told: dict[str, Any] = {"calls": calls, "format": form, "file": target, "seconds": time.perf_counter() - began}
     if target != "-":
         out.json(told)
-        out.show(f"{calls:,} calls written to {target}")
+        out.line(f"{calls:,} calls written to {target}")
     return 0
 
 
