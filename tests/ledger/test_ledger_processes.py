@@ -66,25 +66,25 @@ def sound(path: Path) -> None:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_eight_processes_of_two_thousand_calls(tmp_path: Path) -> None:
+def test_eight_processes_of_five_thousand_calls(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/calls.db"
-    processes = [start(url, part, 2_000) for part in range(PROCESSES)]
+    processes = [start(url, part, 5_000) for part in range(PROCESSES)]
     go(processes)
     for process in processes:
         assert process.communicate(timeout=120)[1] == ""
         assert process.returncode == 0
     found = sorted(read(url), key=lambda record: record.call_id)
-    assert found == [call(part * 1_000_000 + number) for part in range(PROCESSES) for number in range(2_000)]
+    assert found == [call(part * 1_000_000 + number) for part in range(PROCESSES) for number in range(5_000)]
     sound(tmp_path / "calls.db")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_killed_processes_lose_the_last_moment_at_most(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/calls.db"
-    processes = [start(url, part, 100_000 if part < 2 else 400, 0.005) for part in range(4)]
+    processes = [start(url, part, 100_000 if part < 4 else 400, 0.005) for part in range(PROCESSES)]
     go(processes)
     time.sleep(INTERVAL + SLACK + 1.0)
-    killed = processes[:2]
+    killed = processes[:4]
     for process in killed:
         process.kill()
     at = time.time()
