@@ -28,13 +28,14 @@ def test_importing_it_loads_nothing_heavy() -> None:
 
 def test_wrapping_one_sdk_does_not_load_the_other() -> None:
     script = (
-        "import sys, tokeneff\nfrom openai import OpenAI\n"
+        "import sys\nfrom openai import OpenAI\nbare = set(sys.modules)\nimport tokeneff\n"
         "tokeneff.wrap(OpenAI(api_key='k', base_url='http://127.0.0.1:1/v1')).chat\n"
-        "print('anthropic' in sys.modules, 'rich' in sys.modules, 'opentelemetry.sdk' in sys.modules)"
+        # httpx loads rich by itself where it finds what its command line needs.
+        "print([name for name in ('anthropic', 'rich', 'opentelemetry.sdk') if name in set(sys.modules) - bare])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
 
-    assert done.stdout.split() == ["False", "False", "False"]
+    assert done.stdout.split() == ["[]"]
 
 
 def test_all_is_sorted_and_there() -> None:

@@ -223,7 +223,8 @@ def quiet_lab(lab: Lab) -> dict[str, Any]:
 def client_of_canned_replies(lab: Lab, sdk: str, *, stream: bool) -> Any:
     """A wrapped client whose replies come from memory: the fastest that a call can be."""
     body = _canned(lab, sdk, stream=stream)
-    http: Any = sys.modules["httpx2"] if "httpx2" in sys.modules else sys.modules["httpx"]
+    bases = [base.__module__.partition(".")[0] for base in type(lab.bare(sdk)._client).__mro__]
+    http: Any = sys.modules[next(name for name in bases if name in ("httpx", "httpx2"))]
     kind = "text/event-stream" if stream else "application/json"
 
     class Chunks(http.SyncByteStream):
