@@ -224,6 +224,7 @@ def quiet_lab(lab: Lab) -> dict[str, Any]:
 def client_of_canned_replies(lab: Lab, sdk: str, *, stream: bool) -> Any:
     """A wrapped client whose replies come from memory: the fastest that a call can be."""
     tokeneff.tokens.counter().await_vocabulary(MODEL, 30)  # what is loaded once is no growth
+    tokeneff.Prices().preload()
     body = _canned(lab, sdk, stream=stream)
     bases = [base.__module__.partition(".")[0] for base in type(lab.bare(sdk)._client).__mro__]
     http: Any = sys.modules[next(name for name in bases if name in ("httpx", "httpx2"))]
