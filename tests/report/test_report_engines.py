@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,11 @@ def test_numbers_of_any_size(
     with Ledger(url) as ledger:
         ledger.write([found[0]._replace(**{name: value}), *found[1:]])
     told: list[Any] = []
-    for engine in (by_sqlite, report):
+    for engine in (by_sqlite, partial(report, now=0, series=True)):
         try:
-            told.append(engine(url, by=("model", "session"))._replace(now=0, series=None))
-        except (sqlite3.OperationalError, OverflowError, ValueError, KeyError, IndexError, TypeError) as fault:
-            told.append(type(fault))
+            told.append(engine(url, by=("model", "session", "day")))
+        except sqlite3.OperationalError as fault:  # a sum of more than 64 bits
+            told.append(str(fault))
     assert told[0] == told[1]
 
 

@@ -22,6 +22,7 @@ _MOST = 90
 """Buckets at most; bars of more would be too thin to point at on a telephone."""
 _MONDAY = 4 * DAY
 """Weeks begin on Mondays; 1970 began on a Thursday."""
+_FIRST = -(1 << 63)
 _TOP = 7
 OTHER = "(other)"
 UNSPLIT = "unknown"
@@ -137,6 +138,8 @@ def _axis(first: int, last: int) -> _Axis:
     for step in _STEPS:
         offset = _MONDAY if step >= 7 * DAY else 0
         start = first - (first - offset) % step
+        if step < DAY:
+            start = max(start, _FIRST)  # SQLite subtracts it from times, in 64 bits
         buckets = (last - start) // step + 1
         if buckets <= _MOST:
             return _Axis(start, step, buckets)
