@@ -3,13 +3,14 @@
 # make test-matrix   what an SDK has a part in, on every supported SDK line, each in an environment of its own
 # make test-peers    one span per call beside other instrumentors
 # make test-backends Phoenix, MLflow and Prometheus, started on loopback
+# make fuzz          every property test on new random examples, over and over, until one fails
 # make soak          100,000 calls and 10,000 dropped streams, which leave nothing behind
 # make lint          formatting, lint, types
 # make bench         what a wrapped call costs beside a bare one and beside other instrumentation
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test test-matrix test-peers test-backends soak lint format bench clean env
+.PHONY: demo test test-matrix test-peers test-backends fuzz soak lint format bench clean env
 
 WORKERS ?= 2
 PYTEST := -n $(WORKERS) -q
@@ -42,6 +43,9 @@ test-peers:
 
 test-backends:
 	@.ci/backends
+
+fuzz: env
+	while TOKENEFF_HYPOTHESIS=fuzz .venv/bin/pytest $(PYTEST) -m property; do :; done
 
 soak: env
 	TOKENEFF_SOAK=1 .venv/bin/pytest -q tests/telemetry/test_it_cannot_hurt.py -k leave_nothing_behind

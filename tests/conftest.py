@@ -6,15 +6,22 @@ The line is here and not in that suite's own folder, for the process that sums u
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 _HERE = Path(__file__).parent
 _ANYLINE = frozenset(("accounts", "ledger", "logs", "prices", "report", "tokens"))
 """Folders of what knows no SDK."""
 _WITH_AN_SDK = frozenset(("test_ledger_calls.py",))
 """What calls through one all the same."""
+
+# The gate asks the same questions each time, so that what it refuses can be seen again; `make fuzz` asks new ones.
+settings.register_profile("gate", derandomize=True)
+settings.register_profile("fuzz", print_blob=True)
+settings.load_profile(os.environ.get("TOKENEFF_HYPOTHESIS", "gate"))
 
 
 def pytest_configure() -> None:
@@ -30,6 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path
         if path.parent.parent == _HERE and path.parent.name in _ANYLINE and path.name not in _WITH_AN_SDK:
             item.add_marker(pytest.mark.anyline)
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.property)
 
 
 def _not_of_an_earlier_test(record: logging.LogRecord) -> bool:
