@@ -15,6 +15,8 @@ from pathlib import PurePath
 from typing import Any, cast
 from uuid import UUID
 
+MOST_TOKENS = 1 << 40
+"""No call has a trillion tokens. What as many cost, in nano-dollars, is far from 64 bits, and so are sums of it."""
 _DEEPEST = 60
 _INT64 = 1 << 63
 _ABSENT = ("Omit", "NotGiven")
@@ -67,6 +69,17 @@ def string(value: object) -> str | None:
     if type(value) is str:
         return value
     return str.__str__(value) if isinstance(value, str) else None
+
+
+def count(value: object) -> int | None:
+    """A count of tokens, or ``None`` for what is none: servers and logs also have nulls, -1, and numbers beyond reason.
+
+    >>> count(12.0), count(-1), count(1 << 60)
+    (12, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MOST_TOKENS:
+        return None
+    return int(value)
 
 
 def absent(value: object) -> bool:

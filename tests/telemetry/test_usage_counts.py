@@ -179,7 +179,18 @@ def test_usage_of_compatible_servers(lab: Lab, usage: dict[str, Any], wanted: di
     }
 
 
-@pytest.mark.parametrize("usage", [{}, None, {"prompt_tokens": None}, {"prompt_tokens": -1}, {"prompt_tokens": "many"}])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {},
+        None,
+        {"prompt_tokens": None},
+        {"prompt_tokens": -1},
+        {"prompt_tokens": "many"},
+        {"prompt_tokens": 1 << 40, "completion_tokens": 1 << 62},  # as what was never filled in
+        {"prompt_tokens": 1e300, "completion_tokens": 1 << 200},
+    ],
+)
 def test_usage_that_says_nothing_is_estimated(lab: Lab, usage: Any) -> None:
     lab.provider.queue(Reply(json=CHAT | {"usage": usage}))
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, cast
 
 from tokeneff._flow import UNKNOWN, Call, Ending, Facts, Tokens, Written
-from tokeneff._plain import sound
+from tokeneff._plain import count, sound
 
 Body = Mapping[str, Any]
 _NOTHING: Body = {}
-
-
-def count(value: object) -> int | None:
-    """A token count as an integer, or ``None`` for what is none (some servers send floats, nulls, or -1)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or not math.isfinite(value):
-        return None
-    return int(value)
 
 
 def part(body: Mapping[str, Any], *names: str) -> Body:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -25,16 +24,6 @@ def items(value: Any) -> list[Any]:
 def text(value: Any) -> str:
     """The value if it is a string, else an empty one."""
     return value if isinstance(value, str) else ""
-
-
-def count(fields: Obj, name: str) -> int | None:
-    """A count of tokens: a whole number that is not negative."""
-    value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not math.isfinite(value) or not 0 <= value < 2**53:
-        return None
-    return int(value)
 
 
 def micros(value: Any) -> int | None:

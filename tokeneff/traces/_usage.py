@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any, cast
+
+from tokeneff._plain import count
 
 from ._values import RecordedUsage
 
@@ -14,9 +15,9 @@ def read_usage(raw: Any) -> RecordedUsage | None:
     if not isinstance(raw, dict):
         return None
     usage = cast("dict[str, Any]", raw)
-    if _count(usage, "prompt_tokens") is not None or _count(usage, "completion_tokens") is not None:
+    if count(usage.get("prompt_tokens")) is not None or count(usage.get("completion_tokens")) is not None:
         return _openai(usage)
-    if _count(usage, "input_tokens") is None and _count(usage, "output_tokens") is None:
+    if count(usage.get("input_tokens")) is None and count(usage.get("output_tokens")) is None:
         return None
     return _anthropic(usage)
 
@@ -38,40 +39,31 @@ def read_time(call: dict[str, Any]) -> float | None:
 def _openai(usage: dict[str, Any]) -> RecordedUsage:
     prompt = _part(usage, "prompt_tokens_details")
     completion = _part(usage, "completion_tokens_details")
-    total = _count(usage, "prompt_tokens") or 0
-    output = _count(usage, "completion_tokens") or 0
-    cached = _count(usage, "cached_tokens") or _count(prompt, "cached_tokens") or 0
-    reasoning = _count(usage, "reasoning_tokens") or _count(completion, "reasoning_tokens") or 0
+    total = count(usage.get("prompt_tokens")) or 0
+    output = count(usage.get("completion_tokens")) or 0
+    cached = count(usage.get("cached_tokens")) or count(prompt.get("cached_tokens")) or 0
+    reasoning = count(usage.get("reasoning_tokens")) or count(completion.get("reasoning_tokens")) or 0
     # Some endpoints count reasoning, or what was cached, beside the total; a part never exceeds its whole.
     return RecordedUsage(total, output, min(cached, total), 0, 0, min(reasoning, output))
 
 
 def _anthropic(usage: dict[str, Any]) -> RecordedUsage:
     if "input_tokens_details" in usage:  # the responses shape: its input is inclusive already
-        cached = _count(_part(usage, "input_tokens_details"), "cached_tokens") or 0
-        reasoning = _count(_part(usage, "output_tokens_details"), "reasoning_tokens") or 0
-        total = _count(usage, "input_tokens") or 0
-        output = _count(usage, "output_tokens") or 0
+        cached = count(_part(usage, "input_tokens_details").get("cached_tokens")) or 0
+        reasoning = count(_part(usage, "output_tokens_details").get("reasoning_tokens")) or 0
+        total = count(usage.get("input_tokens")) or 0
+        output = count(usage.get("output_tokens")) or 0
         return RecordedUsage(total, output, min(cached, total), 0, 0, min(reasoning, output))
     created = _part(usage, "cache_creation")
-    hour = _count(created, "ephemeral_1h_input_tokens") or 0
-    read = _count(usage, "cache_read_input_tokens") or 0
-    write = _count(usage, "cache_creation_input_tokens")
+    hour = count(created.get("ephemeral_1h_input_tokens")) or 0
+    read = count(usage.get("cache_read_input_tokens")) or 0
+    write = count(usage.get("cache_creation_input_tokens"))
     if write is None:
-        write = hour + (_count(created, "ephemeral_5m_input_tokens") or 0)
-    total = (_count(usage, "input_tokens") or 0) + read + write
-    return RecordedUsage(total, _count(usage, "output_tokens") or 0, read, write, min(hour, write), 0)
+        write = hour + (count(created.get("ephemeral_5m_input_tokens")) or 0)
+    total = (count(usage.get("input_tokens")) or 0) + read + write
+    return RecordedUsage(total, count(usage.get("output_tokens")) or 0, read, write, min(hour, write), 0)
 
 
 def _part(usage: dict[str, Any], key: str) -> dict[str, Any]:
     value = usage.get(key)
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _count(usage: dict[str, Any], key: str) -> int | None:
-    value = usage.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not math.isfinite(value) or not 0 <= value < 2**53:
-        return None
-    return int(value)

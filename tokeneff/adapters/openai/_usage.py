@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from tokeneff._flow import Tokens
-from tokeneff.adapters._reading import count
+from tokeneff._plain import MOST_TOKENS, count
 
 _TOTALS = {
     "prompt_tokens": "input_tokens",
@@ -61,7 +61,7 @@ def _collect(counts: Mapping[str, Any], fields: Mapping[str, str], found: dict[s
     """Every count of an object that has a name in ``fields``, and those of its details."""
     details: list[tuple[Mapping[str, Any], Mapping[str, str]]] = []
     for key, value in counts.items():
-        if type(value) is int and value >= 0:
+        if type(value) is int and 0 <= value < MOST_TOKENS:
             if key in fields:
                 found[fields[key]] = value
         elif value is not None and key in fields:

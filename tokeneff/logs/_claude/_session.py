@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokeneff._flow import Facts, Tokens, Written
+from tokeneff._plain import count
 from tokeneff.logs._claude._history import Conversation, History
 from tokeneff.logs._claude._index import Index
 from tokeneff.logs._claude._lines import Line, failed, line_of
-from tokeneff.logs._fields import Obj, count, items, last_name, obj, tagged, text
+from tokeneff.logs._fields import Obj, items, last_name, obj, tagged, text
 from tokeneff.logs._lines import objects
 from tokeneff.logs._values import Logged
 
@@ -125,7 +126,7 @@ def _call(reply: str, conversation: Conversation, messages: list[Obj], whose: _W
         duration=None if began is None else max(last - began, 0),
         ending="failed" if wrong else "read",
         error=(text(fields.get("error")) or "api_error") if wrong else "",
-        status=count(fields, "apiErrorStatus") if wrong else None,
+        status=count(fields.get("apiErrorStatus")) if wrong else None,
         retries=before.retries,
         batch=facts.service_tier == "batch",
         usd=next((usd for line in own if (usd := _usd(line.fields.get("costUSD"))) is not None), None),

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeAlias
 
 from tokeneff._flow import Tokens
-from tokeneff.logs._fields import Obj, count, obj, text
+from tokeneff._plain import count
+from tokeneff.logs._fields import Obj, obj, text
 
 Counts: TypeAlias = tuple[int, int, int, int, int]
 """Input, of which cached, of which written to the cache; output, of which reasoning."""
@@ -85,9 +86,9 @@ def _counts(raw: Any) -> Counts | None:
     if not isinstance(raw, dict):
         return None
     usage = obj(raw)
-    given, output = count(usage, "input_tokens"), count(usage, "output_tokens")
+    given, output = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
     if given is None and output is None:
         return None
-    cached = count(usage, "cached_input_tokens")
-    written = count(usage, "cache_write_input_tokens") or count(usage, "cache_creation_input_tokens")
-    return given or 0, cached or 0, written or 0, output or 0, count(usage, "reasoning_output_tokens") or 0
+    cached = count(usage.get("cached_input_tokens"))
+    written = count(usage.get("cache_write_input_tokens")) or count(usage.get("cache_creation_input_tokens"))
+    return given or 0, cached or 0, written or 0, output or 0, count(usage.get("reasoning_output_tokens")) or 0
