@@ -203,3 +203,10 @@ def test_importing_reads_no_price_list() -> None:
         "print([m for m in ('genai_prices', 'pydantic', 'httpx', 'httpx2') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf"), 5.0, "5"])
+@pytest.mark.parametrize("name", ["input_tokens", "cache_write_1h"])
+def test_what_is_no_count_has_no_price(prices: Prices, name: str, wrong: object) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be a whole number from 0, or None .* it is {wrong!r}"):
+        ask(prices, "gpt-5", tokens=TOKENS._replace(**{name: wrong}))  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from tokeneff.prices._fares import Fare, wanted
 from tokeneff.prices._rates import Rates, Sheet
 
 _MOST = 4096
+_COUNTS = Tokens._fields[: Tokens._fields.index("input_source")]
 _CORRECTIONS = Path(__file__).with_name("corrections.toml")
 
 
@@ -53,7 +54,7 @@ class Prices:
         batch: bool = False,
         at: float | None = None,
     ) -> Cost:
-        """What a call with these tokens costs; never raises, and never says 0 for "not known".
+        """What a call with these tokens costs; never says 0 for "not known".
 
         Args:
             tokens: counts as the provider gave them, cached ones included in the input.
@@ -65,7 +66,13 @@ class Prices:
                 served, and billed, as ``default``).
             batch: whether it is part of a batch.
             at: when the call began, in seconds since 1970; ``None``: now. Prices are dated.
+
+        Raises:
+            ValueError: a count is negative or no whole number. Nothing else is raised, whatever model is named.
         """
+        for name, count in zip(_COUNTS, tokens, strict=False):
+            if count is not None and (not isinstance(count, int) or count < 0):
+                raise ValueError(f"{name} must be a whole number from 0, or None for not known; it is {count!r}")
         try:
             fare = self._fare((model, provider, host, tier, batch))
             sheet = fare.sheet(time.time() if at is None else at)
