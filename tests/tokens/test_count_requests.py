@@ -172,6 +172,20 @@ def test_an_iterator_is_not_consumed() -> None:
     assert list(messages)
 
 
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ("hi", "messages are a list, .* not a value of type str"),
+        ({"role": "user", "content": "hi"}, "messages are a list, .* not a value of type dict"),
+        (5, "messages are a list, .* not a value of type int"),
+        ([{"role": "user", "content": "hi"}, "hi"], r"messages\[1\] is a mapping .* not a value of type str"),
+    ],
+)
+def test_what_are_no_messages_is_told(messages: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        count({"model": "gpt-4o", "messages": messages}, by=with_vocabulary())
+
+
 def test_the_sdks_own_values_count_as_their_data() -> None:
     pydantic = pytest.importorskip("pydantic")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -78,7 +78,7 @@ def count(
         the count; of the model's own vocabulary if that is at hand or loads within 10 seconds, else an estimate.
 
     Raises:
-        TypeError: ``request`` is no mapping, or no model is named.
+        TypeError: ``request`` is no mapping, its messages are none, or no model is named.
         ValueError: the request has neither messages, nor input, nor a prompt.
     """
     body = request if isinstance(request, Mapping) else fields(request)  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -88,6 +88,7 @@ def count(
     if not named:
         raise TypeError("a count needs a model: put it into the request, or give model=…")
     body = _merged(body)
+    _check_messages(body.get("messages"))
     dialect = dialect_of(body, named)
     asked = counter() if by is None else by
     asked.await_vocabulary(named, _PATIENCE)
@@ -111,6 +112,18 @@ def dialect_of(body: Mapping[str, Any], model: str = "") -> RequestDialect:
     if body.get("prompt") is not None:
         return "completions" if fields(body["prompt"]) is None else "responses"
     raise ValueError("a request has `messages`, `input` or `prompt`; this one has none of them")
+
+
+def _check_messages(messages: object) -> None:
+    if messages is None:
+        return
+    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
+        found = type(cast("object", messages)).__name__
+        raise TypeError(f'messages are a list, as [{{"role": "user", "content": "Hi"}}], not a value of type {found}')
+    for index, message in enumerate(items(cast("object", messages))):
+        if fields(message) is None:
+            found = type(message).__name__
+            raise TypeError(f"messages[{index}] is a mapping with a role and a content, not a value of type {found}")
 
 
 def _is_anthropic(body: Mapping[str, Any], model: str) -> bool:
