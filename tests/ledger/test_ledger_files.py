@@ -41,6 +41,25 @@ def test_wrong_urls(url: str, said: str) -> None:
     assert isinstance(raised.value, ValueError)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgres://ada:verysecret@host/db", "'postgres://****@host/db'"),
+        (
+            "postgres://ada:very@secret/verysecret@host/db?sslkey=verysecret&x",
+            "'postgres://****@host/db?sslkey=****&x'",
+        ),
+        ("sqlite://ada:verysecret@host/a.db", "as sqlite:///****@host/a.db"),
+        ("sqlite:///a@b.db?key=verysecret", "'sqlite:///a@b.db?key=****': options (?key=****)"),
+    ],
+)
+def test_a_password_is_not_told(url: str, shown: str) -> None:
+    with pytest.raises(LedgerError) as raised:
+        open_ledger(url)
+    assert shown in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
 def test_where_a_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from tokeneff.errors import LedgerError
@@ -23,25 +24,33 @@ def file_of(url: str) -> Path | None:
         raise LedgerError(f"a ledger is named by a URL ({FORMS}), not by a value of type {type(url).__name__}")
     if url == "memory://":
         return None
+    shown = _shown(url)
     scheme, mark, rest = url.partition("://")
     if not mark:
-        raise LedgerError(f"ledger {url!r} is no URL: write sqlite:///{url or 'tokeneff.db'} for a file")
+        raise LedgerError(f"ledger {shown!r} is no URL: write sqlite:///{shown or 'tokeneff.db'} for a file")
     if scheme == "memory":
-        raise LedgerError(f"ledger {url!r}: a ledger in memory has no name, write memory://")
+        raise LedgerError(f"ledger {shown!r}: a ledger in memory has no name, write memory://")
     if scheme != "sqlite":
-        raise LedgerError(f"ledger {url!r}: there is no ledger of kind {scheme!r}; write {FORMS}")
+        raise LedgerError(f"ledger {shown!r}: there is no ledger of kind {scheme!r}; write {FORMS}")
     if not rest.startswith("/"):
-        raise LedgerError(f"ledger {url!r}: a file is named after three slashes, as sqlite:///{rest or 'tokeneff.db'}")
+        place = shown.partition("://")[2] or "tokeneff.db"
+        raise LedgerError(f"ledger {shown!r}: a file is named after three slashes, as sqlite:///{place}")
     name = rest[1:]
     if not name or name.endswith(("/", os.sep)) or "\0" in name:
-        raise LedgerError(f"ledger {url!r} names no file: write {FORMS}")
+        raise LedgerError(f"ledger {shown!r} names no file: write {FORMS}")
     if "?" in name:
-        raise LedgerError(f"ledger {url!r}: options ({name[name.index('?') :]}) are not known, leave them out")
+        raise LedgerError(f"ledger {shown!r}: options ({shown[shown.index('?') :]}) are not known, leave them out")
     if name == ":memory:":
-        raise LedgerError(f"ledger {url!r}: a ledger in memory is named memory://")
+        raise LedgerError(f"ledger {shown!r}: a ledger in memory is named memory://")
     try:
         path = Path(name).expanduser().absolute()
         os.fsencode(path)
         return path
     except (RuntimeError, UnicodeError) as error:
-        raise LedgerError(f"ledger {url!r}: {error}") from None
+        raise LedgerError(f"ledger {shown!r}: {error}") from None
+
+
+def _shown(url: str) -> str:
+    """The URL as an error may show it: another database's may well have a password in it."""
+    place, mark, options = re.sub(r"(?s)(?<=://)(?!/).*@", "****@", url).partition("?")
+    return place + mark + re.sub("=[^&]*", "=****", options)
