@@ -67,6 +67,15 @@ def test_version(run: Run) -> None:
         (["replay"], "TRACE.jsonl"),
         (["replay", "x", "--limit", "0"], "'0' is not a whole number above 0"),
         (["replay", "x", "--concurrency", "many"], "'many' is not a whole number above 0"),
+        (["replay", ""], "argument TRACE.jsonl: it is empty"),
+        (["replay", "x", "--otlp", ""], "argument --otlp: it is empty"),
+        (["report", "--since", ""], "argument --since: it is empty; give a value, or leave it out"),
+        (["report", "--by", ""], "argument --by: it is empty"),
+        (["report", "--html", " "], "argument --html: it is empty"),
+        (["report", "--logs="], "argument --logs: it is empty"),
+        (["ledger", "export", "--csv", "-", "--since="], "argument --since: it is empty"),
+        (["ledger", "export", "--jsonl", ""], "argument --jsonl: it is empty"),
+        (["ledger", "prune", "--older", "1d", "--ledger", ""], "argument --ledger: it is empty"),
     ],
 )
 def test_wrong_usage_is_two(run: Run, argv: list[str], said: str) -> None:

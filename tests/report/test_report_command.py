@@ -115,6 +115,7 @@ def test_what_cannot_be_reported_on(run: Run, tmp_path: Path) -> None:
         (["--codex", str(missing)], f"no file or folder '{missing}'"),
         (["--claude-code", str(missing)], f"no file or folder '{missing}'"),
         (["--ledger", empty, "--prices", str(prices)], "prices.toml"),
+        (["--ledger", empty, "--by", " ,"], "--by is ' ,' and names nothing"),
     ):
         code, out, err = run("report", *argv)
         assert (code, out) == (2, "")

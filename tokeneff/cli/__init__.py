@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 from tokeneff._version import __version__
 from tokeneff.cli._discovery import discover
@@ -59,8 +60,27 @@ def _run(args: argparse.Namespace) -> int:
     return module.run(args, Output(as_json=getattr(args, "json", False)))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser, as are those of its commands, to which an empty value is a mistake: of a script's unset variable."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.register("type", None, _filled)
+
+    def add_subparsers(self, **named: Any) -> Any:
+        action = super().add_subparsers(**named)
+        action.type = str  # it is handed its command's whole line, which is the command's to check
+        return action
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; give a value, or leave it out")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tokeneff",
         description="Make every LLM token earn its place: see, replay and check the calls of wrapped clients.",
         epilog="exit codes: 0 done, 1 problems found or calls failed, 2 wrong usage",

@@ -12,17 +12,15 @@ examples:
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
 from tokeneff.cli._durations import duration, since
+from tokeneff.cli._ledger_url import ledger_option, ledger_url
 from tokeneff.cli._output import Output, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-DEFAULT = "sqlite:///tokeneff.db"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     prune.add_argument("--older", metavar="AGE", required=True, help="calls that began longer ago: 90d, 12h")
     prune.add_argument("--dry-run", action="store_true", help="only say how many")
     for action in (info, export, prune):
-        action.add_argument("--ledger", metavar="URL", help=f"the ledger (default: TOKENEFF_LEDGER, else {DEFAULT})")
+        ledger_option(action)
         action.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -53,15 +51,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
         raise UsageError(str(error)) from error
 
 
-def url_of(args: argparse.Namespace) -> str:
-    """The ledger that the command line, or else the environment, names."""
-    return args.ledger or os.environ.get("TOKENEFF_LEDGER") or DEFAULT
-
-
 def _info(args: argparse.Namespace, out: Output) -> int:
     from tokeneff.cli._ledger_info import info, table
 
-    found = info(url_of(args))
+    found = info(ledger_url(args))
     out.json(found)
     if not out.as_json:
         out.show(table(found))
@@ -75,7 +68,7 @@ def _export(args: argparse.Namespace, out: Output) -> int:
     target = getattr(args, form)
     moment = since(args.since) if args.since else None
     began = time.perf_counter()
-    calls = export(url_of(args), form, target, moment)
+    calls = export(ledger_url(args), form, target, moment)
     told: dict[str, Any] = {"calls": calls, "format": form, "file": target, "seconds": time.perf_counter() - began}
     if target != "-":
         out.json(told)
@@ -87,7 +80,7 @@ def _prune(args: argparse.Namespace, out: Output) -> int:
     from tokeneff.ledger._pruning import prune
 
     before = round((time.time() - duration(args.older, "--older").total_seconds()) * 1e6)
-    pruned = prune(_file(url_of(args)), before, dry_run=args.dry_run)
+    pruned = prune(_file(ledger_url(args)), before, dry_run=args.dry_run)
     out.json({**pruned._asdict(), "before": before, "dry_run": args.dry_run})
     if args.dry_run:
         out.show(f"{pruned.calls:,} calls are older than {args.older}; nothing was deleted")

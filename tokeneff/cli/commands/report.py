@@ -17,29 +17,27 @@ exit codes: 0 done, 2 there is nothing to report on, or it was asked for wrongly
 from __future__ import annotations
 
 import argparse
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tokeneff.cli._ledger_url import ledger_option, ledger_url
 from tokeneff.cli._output import Output, UsageError
 
 if TYPE_CHECKING:
     from tokeneff.cli._report_source import Given
     from tokeneff.report import Report
 
-_DEFAULT = "sqlite:///tokeneff.db"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("logs", nargs="*", metavar="LOG", help="files or folders of logs to report on")
     parser.add_argument("--logs", action="append", dest="more_logs", default=[], metavar="LOG", help="the same")
-    parser.add_argument("--claude-code", nargs="?", const="", metavar="DIR", help="Claude Code's logs, here or in DIR")
-    parser.add_argument("--codex", nargs="?", const="", metavar="DIR", help="Codex's logs, here or in DIR")
     parser.add_argument(
-        "--ledger", metavar="URL", help="the ledger (default TOKENEFF_LEDGER, else sqlite:///tokeneff.db)"
+        "--claude-code", nargs="?", const="", type=str, metavar="DIR", help="Claude Code's logs, here or in DIR"
     )
+    parser.add_argument("--codex", nargs="?", const="", type=str, metavar="DIR", help="Codex's logs, here or in DIR")
+    ledger_option(parser)
     parser.add_argument(
         "--by",
         default="model",
@@ -60,7 +58,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     with ExitStack() as stack:
         try:
             given = _given(args, stack)
-            names = [name.strip() for name in args.by.split(",") if name.strip()]
+            names = _names(args.by)
             found = report(given.ledger, by=names, since=given.since, prices=given.prices, series=bool(args.html))
         except (TokeneffError, FileNotFoundError) as error:
             raise UsageError(str(error)) from error
@@ -79,6 +77,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"--by is {text!r} and names nothing: write as model,day")
+    return names
+
+
 def _given(args: argparse.Namespace, stack: ExitStack) -> Given:
     from tokeneff.cli._durations import since
     from tokeneff.cli._report_source import from_ledger, from_logs
@@ -88,7 +93,7 @@ def _given(args: argparse.Namespace, stack: ExitStack) -> Given:
     prices = Prices(args.prices)
     paths = [*args.logs, *args.more_logs]
     if not paths and args.claude_code is None and args.codex is None:
-        return from_ledger(args.ledger or os.environ.get("TOKENEFF_LEDGER") or _DEFAULT, start, prices)
+        return from_ledger(ledger_url(args), start, prices)
     if args.ledger:
         raise UsageError("--ledger and logs are two things: report on one at a time")
     return from_logs(paths, args.claude_code, args.codex, start, prices, stack)
