@@ -9,9 +9,9 @@ from random import Random
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from tokeneff._flow import Call, Outcome
+from tokeneff._flow import Call, Outcome, Tokens
 from tokeneff._log import log_once
-from tokeneff.accounts import Account
+from tokeneff.accounts import Account, Prefix
 from tokeneff.ledger._record import CallRecord, unbilled
 
 if TYPE_CHECKING:
@@ -42,60 +42,14 @@ def record_of(
             attribute names and values that are not serialised yet. ``None``: no content is kept.
     """
     account = account or _NO_ACCOUNT
-    facts, tokens, failure = outcome.facts, outcome.tokens, outcome.failure
-    asked = call.body.get("model")
-    asked = asked if isinstance(asked, str) else ""
-    started, first = outcome.started, outcome.first_chunk if call.stream else None
     if began is None:
-        began = time.time() - (perf_counter() - started if started else 0.0)
-    at = int(began * 1e6)
+        began = time.time() - (perf_counter() - outcome.started if outcome.started else 0.0)
     # In the order of the fields: with so many, to name each would cost as much as all the rest.
     record = CallRecord._make(
         (
-            new_id(at),
-            at,
-            int((outcome.ended - started) * 1e6) if started else None,
-            int((first - started) * 1e6) if first is not None else None,
-            call.endpoint.operation,
-            call.family.name,
-            site.provider,
-            site.endpoint,
-            asked,
-            facts.model or asked,
-            facts.service_tier or "",
-            account.session or _tagged_session(call.tags),
-            facts.id or "",
-            call.stream,
-            outcome.ending,
-            "" if failure is None else failure.type,
-            outcome.status if failure is None or failure.status is None else failure.status,
-            ",".join(facts.finish_reasons),
-            len(outcome.attempts),
-            outcome.chunks if call.stream else 0,
-            tokens.source,
-            tokens.input_tokens,
-            tokens.output_tokens,
-            tokens.cache_read,
-            tokens.cache_write,
-            tokens.cache_write_1h,
-            tokens.reasoning,
-            tokens.image_input,
-            tokens.audio_input,
-            tokens.audio_output,
-            *(account.input or _NO_INPUT),
-            *(account.output or _NO_OUTPUT),
-            account.counted,
-            account.expected_error,
-            account.scale,
-            account.encoding,
-            *account.cost[:8],
-            *_prefix(account),
-            account.stale,
-            account.toolset,
-            account.tools,
-            _declared(account) if account.called else (),
-            account.request_hash,
-            account.system_hash,
+            *_told(call, outcome, site, account.session, int(began * 1e6)),
+            *_counts(outcome.tokens),
+            *accounted(account, _declared(account) if account.called else ()),
             _tags(call.tags) if call.tags else (),
             (),
             None if keep_content is None else _content(call, outcome, keep_content),
@@ -104,9 +58,80 @@ def record_of(
     return record if outcome.ending != "failed" else unbilled(record)
 
 
-def _prefix(account: Account) -> tuple[int | None, str, str, int | None, str, int, int | None]:
-    """How the prompt relates to the one before, in the order of a record's fields."""
-    prefix = account.prefix
+def _told(call: Call, outcome: Outcome, site: Site, session: str | None, at: int) -> tuple[Any, ...]:
+    """Whose call it was and how it went, from ``call_id`` to ``chunks``."""
+    facts, failure, started = outcome.facts, outcome.failure, outcome.started
+    first = outcome.first_chunk if call.stream else None
+    asked = call.body.get("model")
+    asked = asked if isinstance(asked, str) else ""
+    return (
+        new_id(at),
+        at,
+        int((outcome.ended - started) * 1e6) if started else None,
+        int((first - started) * 1e6) if first is not None else None,
+        call.endpoint.operation,
+        call.family.name,
+        site.provider,
+        site.endpoint,
+        asked,
+        facts.model or asked,
+        facts.service_tier or "",
+        session or _tagged_session(call.tags),
+        facts.id or "",
+        call.stream,
+        outcome.ending,
+        "" if failure is None else failure.type,
+        outcome.status if failure is None or failure.status is None else failure.status,
+        ",".join(facts.finish_reasons),
+        len(outcome.attempts),
+        outcome.chunks if call.stream else 0,
+    )
+
+
+def _counts(tokens: Tokens) -> tuple[Any, ...]:
+    """From ``usage_source`` to ``audio_output``."""
+    return (
+        tokens.source,
+        tokens.input_tokens,
+        tokens.output_tokens,
+        tokens.cache_read,
+        tokens.cache_write,
+        tokens.cache_write_1h,
+        tokens.reasoning,
+        tokens.image_input,
+        tokens.audio_input,
+        tokens.audio_output,
+    )
+
+
+ACCOUNTED = CallRecord._fields[CallRecord._fields.index("in_system") : CallRecord._fields.index("tags")]
+
+
+def accounted(account: Account, called: tuple[str, ...]) -> tuple[Any, ...]:
+    """The fields of a record that say what an account does: those of :data:`ACCOUNTED`, in their order.
+
+    Args:
+        called: names of tools that the reply calls, fit to be kept.
+    """
+    return (
+        *(account.input or _NO_INPUT),
+        *(account.output or _NO_OUTPUT),
+        account.counted,
+        account.expected_error,
+        account.scale,
+        account.encoding,
+        *account.cost[:8],
+        *_prefix(account.prefix),
+        account.stale,
+        account.toolset,
+        account.tools,
+        called,
+        account.request_hash,
+        account.system_hash,
+    )
+
+
+def _prefix(prefix: Prefix | None) -> tuple[int | None, str, str, int | None, str, int, int | None]:
     if prefix is None:
         return _NO_PREFIX
     return (

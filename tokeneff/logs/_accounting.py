@@ -6,8 +6,9 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tokeneff._flow import Tokens, Written
-from tokeneff.accounts import Account, Accounts, Asked, Prefix
+from tokeneff.accounts import Account, Accounts, Asked
 from tokeneff.ledger import CallRecord
+from tokeneff.ledger._building import ACCOUNTED, accounted
 from tokeneff.ledger._record import unbilled
 from tokeneff.logs._values import Logged
 from tokeneff.prices import Cost, Prices
@@ -87,52 +88,9 @@ def _record(call: Logged, tokens: Tokens, account: Account) -> CallRecord:
         reasoning=tokens.reasoning,
         tags=call.tags,
     )
-    return unbilled(_priced(_with_prefix(_with_parts(record, account), account.prefix), _cost(call, account.cost)))
-
-
-def _with_parts(record: CallRecord, account: Account) -> CallRecord:
-    given, said = account.input, account.output
-    return record._replace(
-        **({f"in_{name}": value for name, value in given._asdict().items()} if given is not None else {}),
-        **({f"out_{name}": value for name, value in said._asdict().items()} if said is not None else {}),
-        counted=account.counted,
-        expected_error=account.expected_error,
-        scale=account.scale,
-        encoding=account.encoding,
-        stale_tokens=account.stale,
-        toolset=account.toolset,
-        tools=account.tools,
-        called=account.called,
-        request_hash=account.request_hash,
-        system_hash=account.system_hash,
-    )
-
-
-def _with_prefix(record: CallRecord, prefix: Prefix | None) -> CallRecord:
-    if prefix is None:
-        return record
-    return record._replace(
-        prefix_repeated=prefix.repeated,
-        prefix_cause=prefix.cause,
-        prefix_part=prefix.part or "",
-        prefix_position=prefix.position,
-        prefix_detail=prefix.detail,
-        prefix_lost=prefix.lost,
-        prefix_cost=prefix.cost,
-    )
-
-
-def _priced(record: CallRecord, cost: Cost) -> CallRecord:
-    return record._replace(
-        cost=cost.nano_usd,
-        cost_input=cost.input,
-        cost_cache_read=cost.cache_read,
-        cost_cache_write=cost.cache_write,
-        cost_output=cost.output,
-        price_source=cost.source,
-        price_version=cost.version,
-        price_confidence=cost.confidence,
-    )
+    account = account._replace(cost=_cost(call, account.cost))
+    fields = dict(zip(ACCOUNTED, accounted(account, account.called), strict=True))
+    return unbilled(record._replace(**fields))
 
 
 def _cost(call: Logged, cost: Cost) -> Cost:
