@@ -11,8 +11,8 @@ from chromium import Probe, browser
 from test_report_html import HOSTILE, hostile
 
 from tokeneff.report import Report
+from tokeneff.report._say import amount, duration, money, share
 from tokeneff.report.html import render
-from tokeneff.report.html._say import amount, duration, money, share
 
 LOOK = """
     const root = page.document.documentElement;

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tokeneff.report._say import amount, brief, duration, moment, money, several, share
 from tokeneff.report._values import Finding, Latency, Report, Sums, Table
-from tokeneff.report.html._say import amount, brief, duration, moment, money, several, share
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid

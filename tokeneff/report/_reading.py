@@ -23,24 +23,6 @@ _LARGE = ("calls", "sessions")
 """Cubes of so many columns that only those are summed up which are asked for."""
 _MOST_KNOWN = 50_000
 
-KIND_NAMES = (
-    "operation",
-    "sdk",
-    "provider",
-    "endpoint",
-    "request_model",
-    "model",
-    "service_tier",
-    "stream",
-    "ending",
-    "error",
-    "status",
-    "finish",
-    "usage_source",
-    "price_source",
-    "price_confidence",
-)
-
 
 class Kind(NamedTuple):
     """What many calls have in common: a row of ``kinds``."""
@@ -200,7 +182,7 @@ class Reading:
     @cached_property
     def kinds(self) -> dict[int, Kind]:
         """All kinds of calls by id."""
-        rows = self.connection.execute(f"SELECT id, {', '.join(KIND_NAMES)} FROM kinds")
+        rows = self.connection.execute(f"SELECT id, {', '.join(Kind._fields)} FROM kinds")
         return {row[0]: Kind(*row[1:]) for row in rows}
 
     def texts(self, ids: Sequence[int], table: str = "texts", column: str = "text") -> dict[int, str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tokeneff.errors import ReportError
 from tokeneff.report._cubes import CALLS, DAY, SESSIONS
-from tokeneff.report._reading import KIND_NAMES, Kind, Reading
+from tokeneff.report._reading import Kind, Reading
 from tokeneff.report._sums import added, grouped
 from tokeneff.report._values import Row, Sums, Table
 
@@ -25,7 +25,7 @@ def checked(reading: Reading, by: Iterable[str]) -> tuple[str, ...]:
         ReportError: calls cannot be told apart by one of them; the text lists what they can.
     """
     names = tuple(dict.fromkeys(by))
-    fields = ("day", "session", *KIND_NAMES)
+    fields = ("day", "session", *Kind._fields)
     tags = tuple(dict.fromkeys((*_USUAL_TAGS, *reading.tag_names)))
     for name in names:
         if name not in fields and name.removeprefix(_TAG) not in tags and reading.any_calls:
@@ -43,7 +43,7 @@ def table(reading: Reading, by: str) -> Table:
         return Table(by, tuple(rows))
     if by == "session":
         return Table(by, _sessions(reading))
-    if by in KIND_NAMES:
+    if by in Kind._fields:
         found = added((value, sums) for value, sums in _by_kind(reading, _field(by)))
     else:
         values = reading.tag_values(by.removeprefix(_TAG))

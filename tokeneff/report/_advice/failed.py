@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from tokeneff.report._cubes import CALLS, row_of
 from tokeneff.report._reading import Reading
+from tokeneff.report._say import several
 from tokeneff.report._sums import CUT, FAILED, merge
 from tokeneff.report._values import Finding
-from tokeneff.report.html._say import several
 
 _TITLES = {
     "failed": "failed, and was paid for",

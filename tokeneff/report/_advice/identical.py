@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tokeneff.report._reading import Reading
+from tokeneff.report._say import several
 from tokeneff.report._values import Finding
-from tokeneff.report.html._say import several
 
 
 def find(reading: Reading) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from tokeneff.report._advice._replies import Cell, Group, cells, groups
 from tokeneff.report._cubes import row_of
 from tokeneff.report._reading import Reading
+from tokeneff.report._say import several
 from tokeneff.report._sums import merge
 from tokeneff.report._values import Finding
-from tokeneff.report.html._say import several
 
 _TIMES = 4
 """So many times the median is over-long."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from tokeneff.report._advice._words import merged
 from tokeneff.report._cubes import PREFIXES, row_of
 from tokeneff.report._reading import Reading
+from tokeneff.report._say import several
 from tokeneff.report._sums import merge
 from tokeneff.report._values import Finding
-from tokeneff.report.html._say import several
 
 _MOST = 5
 """Findings of this kind: the dearest details; the rest is one more."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from tokeneff.report._advice._words import listed
 from tokeneff.report._cubes import TOOLS, row_of
 from tokeneff.report._reading import Reading
+from tokeneff.report._say import several
 from tokeneff.report._values import Finding
-from tokeneff.report.html._say import several
 
 _FEWEST = 10
 """Calls with a set of tools, below which a tool may well be called by the next one."""

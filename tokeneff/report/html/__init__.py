@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tokeneff.report._say import money, several
 from tokeneff.report._values import Report, as_json
 from tokeneff.report.html._document import document
 from tokeneff.report.html._findings import findings
 from tokeneff.report.html._head import head, title
 from tokeneff.report.html._markup import Markup, tag
-from tokeneff.report.html._say import money, several
 from tokeneff.report.html._tables import tables
 
 __all__ = ["render"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tokeneff.report._say import amount, brief, money, several
 from tokeneff.report._values import Finding, Report
 from tokeneff.report.html._markup import Child, Markup, tag
-from tokeneff.report.html._say import amount, brief, money, several
 
 _KINDS = {"measured": "paid for nothing", "what-if": "would be saved at list prices"}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tokeneff.report._say import amount, duration, moment, money, several, share
 from tokeneff.report._values import Latency, Report, Sums
 from tokeneff.report.html._markup import Child, Markup, tag
-from tokeneff.report.html._say import amount, duration, moment, money, several, share
 
 
 def title(report: Report) -> Markup:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from tokeneff.report._say import amount, brief, duration, moment, money, several, share
 from tokeneff.report._values import Break, Decided, ErrorGroup, Part, Report, Row, Session, SlowCall, Sums, Unpriced
 from tokeneff.report.html._head import spend, tokens
 from tokeneff.report.html._markup import Child, Markup, tag
-from tokeneff.report.html._say import amount, brief, duration, moment, money, several, share
 from tokeneff.report.html._table import Column, table
 
 WORDS = {

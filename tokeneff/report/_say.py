@@ -1,4 +1,4 @@
-"""Numbers as people read them; the page's script writes its own in the same way."""
+"""Numbers as people read them, in a terminal and on a page; the page's script writes its own in the same way."""
 
 from __future__ import annotations
 
