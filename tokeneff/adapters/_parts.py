@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
 from tokeneff._log import log_once
-from tokeneff._plain import fields, plain, string
+from tokeneff._plain import absent, fields, items, plain, string
 
 INPUT = "gen_ai.input.messages"
 OUTPUT = "gen_ai.output.messages"
@@ -63,6 +63,25 @@ def finish(reason: object, default: str) -> str:
     """A provider's finish reason in the words of the conventions; one that they have no word for stays as it is."""
     name = string(reason) or default
     return _REASONS.get(name, name)
+
+
+def content_of(content: object, read: Callable[[object], list[Part]]) -> list[Part]:
+    """The parts of a message's content, be it a text, blocks, or nothing.
+
+    Args:
+        read: what makes parts of a block.
+    """
+    if type(content) is str:
+        return [text(content)]
+    if content is None or absent(content):
+        return []
+    said = string(content)
+    if said is not None:
+        return [text(said)]
+    blocks = items(content)
+    if not blocks and not isinstance(content, (list, tuple)):
+        return [other(content)]
+    return [part for block in blocks if not absent(block) for part in read(block)]
 
 
 def text(content: str) -> Part:

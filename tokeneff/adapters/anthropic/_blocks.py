@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tokeneff._plain import absent, fields, items, string
+from tokeneff._plain import fields, string
 from tokeneff.adapters._parts import (
     Body,
     Part,
     blob,
     compaction,
+    content_of,
     file,
     link,
     other,
@@ -28,17 +29,7 @@ _RESULT = "_tool_result"
 
 def content_parts(content: object) -> list[Part]:
     """The parts of a message's ``content``, or of ``system``: a text, blocks, or nothing."""
-    if type(content) is str:
-        return [{"type": "text", "content": content}]
-    if content is None or absent(content):
-        return []
-    said = string(content)
-    if said is not None:
-        return [text(said)]
-    blocks = items(content)
-    if not blocks and not isinstance(content, (list, tuple)):
-        return [other(content)]
-    return [part for block in blocks if not absent(block) for part in _parts(block)]
+    return content_of(content, _parts)
 
 
 def _parts(value: object) -> list[Part]:

@@ -5,25 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tokeneff._plain import absent, fields, items, string
-from tokeneff.adapters._parts import Body, Part, blob, file, link, mime_type_of, other, reasoning, text
+from tokeneff._plain import fields, items, string
+from tokeneff.adapters._parts import Body, Part, blob, content_of, file, link, mime_type_of, other, reasoning, text
 
 _SOUNDS = {"mp3": "audio/mpeg", "pcm16": "audio/pcm"}
 
 
 def content_parts(content: object) -> list[Part]:
     """The parts of a message's ``content``, be it a text, blocks, or nothing."""
-    if type(content) is str:
-        return [{"type": "text", "content": content}]
-    if content is None or absent(content):
-        return []
-    said = string(content)
-    if said is not None:
-        return [text(said)]
-    blocks = items(content)
-    if not blocks and not isinstance(content, (list, tuple)):
-        return [other(content)]
-    return [block_part(block) for block in blocks if not absent(block)]
+    return content_of(content, lambda block: [block_part(block)])
 
 
 def block_part(block: object) -> Part:
