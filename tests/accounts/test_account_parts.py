@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokeneff._flow import Tokens, Written
+from tokeneff._shares import split
 from tokeneff.accounts import InputParts, OutputParts
 from tokeneff.accounts._input import Beyond, Scaled, beyond, grown, scaled
 from tokeneff.accounts._output import output_parts
-from tokeneff.accounts._split import split
 from tokeneff.tokens._split import raw_parts
 
 COUNTS = st.integers(0, 10**7)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tokeneff._flow import Facts, Tokens
 from tokeneff._log import log_once
+from tokeneff._shares import split
 from tokeneff.accounts._account import Account, Asked, InputParts, OutputParts, Prefix
 from tokeneff.accounts._input import UNSEEN, Beyond, Scaled, beyond, grown, scaled
 from tokeneff.accounts._loss import Shown
@@ -16,7 +17,6 @@ from tokeneff.accounts._output import output_parts
 from tokeneff.accounts._prefix import prefix_of
 from tokeneff.accounts._seen import Settled
 from tokeneff.accounts._sessions import Sessions
-from tokeneff.accounts._split import split
 from tokeneff.prices import Cost
 from tokeneff.prices._cost import UNPRICED
 from tokeneff.prices._rates import Rates

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, TypeAlias
 
 from tokeneff._flow import Tokens
+from tokeneff._shares import split
 from tokeneff.accounts._account import InputParts
-from tokeneff.accounts._split import split
 from tokeneff.tokens import Piece, Prompt
 from tokeneff.tokens._split import raw_parts
 

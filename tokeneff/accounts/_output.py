@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tokeneff._flow import Tokens, Written
+from tokeneff._shares import split
 from tokeneff.accounts._account import OutputParts
-from tokeneff.accounts._split import split
 
 
 def output_parts(tokens: Tokens, written: Written | None, count: Callable[[str], int]) -> OutputParts | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokeneff._shares import split
 from tokeneff.tokens._prompt import Prompt
 
 if TYPE_CHECKING:
@@ -44,13 +45,6 @@ def raw_parts(prompt: Prompt) -> InputParts:
 
 
 def scaled(parts: InputParts, total: int) -> InputParts:
-    """The same parts as shares of another total, in whole tokens that sum to it (largest remainders first)."""
-    own = sum(parts)
-    if total <= 0 or own <= 0:
-        return parts._replace(**dict.fromkeys(parts._fields, 0))._replace(user=max(total, 0))
-    shares = [part * total for part in parts]
-    whole = [share // own for share in shares]
-    rests = sorted(range(len(shares)), key=lambda index: (-(shares[index] % own), index))
-    for index in rests[: total - sum(whole)]:
-        whole[index] += 1
-    return type(parts)(*whole)
+    """The same parts as shares of another total, in whole tokens that sum to it; without any, all is the ``user``'s."""
+    kind = type(parts)
+    return kind(*split(total, parts)) if total > 0 and any(parts) else kind(user=max(total, 0))
