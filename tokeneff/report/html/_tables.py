@@ -79,70 +79,74 @@ def _rest(rows: Sequence[Row]) -> str:
 
 
 def _sums(whole: Sums) -> tuple[Column[Row], ...]:
-    """What is told of any group of calls. ``sorted`` values and what is written are of the same row."""
-
-    def of(
-        title: str,
-        value: Callable[[Sums], float | None],
-        shown: Callable[[Sums], Child],
-        hint: str,
-        spare: bool = False,
-    ) -> Column[Row]:
-        return Column(title, lambda row: value(row.sums), lambda row: shown(row.sums), hint, spare=spare)
-
-    def priced(sums: Sums) -> float | None:
-        return None if sums.unpriced == sums.calls else sums.cost
-
-    def counted(sums: Sums, count: int) -> float | None:
-        return None if sums.unknown == sums.calls else count
-
+    """What is told of any group of calls."""
     return (
-        of("cost", priced, spend, "≥: some calls of unknown cost are not included"),
-        of(
+        _of("cost", _priced, spend, "≥: some calls of unknown cost are not included"),
+        _of(
             "of all",
-            lambda sums: priced(sums) if whole.cost else None,
+            lambda sums: _priced(sums) if whole.cost else None,
             lambda sums: share(sums.cost / whole.cost),
             "Share of the known cost of all calls",
         ),
-        of("calls", lambda sums: sums.calls, lambda sums: f"{sums.calls:,}", "All calls"),
-        of("failed", lambda sums: sums.failed, lambda sums: _bad(sums.failed), "Failed or refused"),
-        of(
-            "input",
-            lambda sums: counted(sums, sums.input_tokens),
-            lambda sums: tokens(sums, sums.input_tokens),
-            "Input tokens, cached ones included",
-        ),
-        of(
-            "from cache",
-            lambda sums: sums.cache_share,
-            lambda sums: share(sums.cache_share or 0),
-            "Share of input tokens that was read from the prompt cache",
-        ),
-        of(
-            "output",
-            lambda sums: counted(sums, sums.output_tokens),
-            lambda sums: tokens(sums, sums.output_tokens),
-            "Output tokens, reasoning included",
-        ),
-        of(
-            "mean time",
-            lambda sums: sums.duration / sums.timed if sums.timed else None,
-            lambda sums: duration(sums.duration // sums.timed),
-            "From the call to its end, retries included",
-            spare=True,
-        ),
-        of(
-            "tokens/s",
-            lambda sums: sums.tokens_per_second,
-            lambda sums: f"{sums.tokens_per_second or 0:,.0f}",
-            "Output tokens a second after the first chunk, over streams",
-            spare=True,
-        ),
+        *_USED,
     )
+
+
+def _of(
+    title: str, value: Callable[[Sums], float | None], shown: Callable[[Sums], Child], hint: str, spare: bool = False
+) -> Column[Row]:
+    """A column that shows what can be said of a row's sums."""
+    return Column(title, lambda row: value(row.sums), lambda row: shown(row.sums), hint, spare=spare)
+
+
+def _priced(sums: Sums) -> float | None:
+    return None if sums.unpriced == sums.calls else sums.cost
+
+
+def _counted(sums: Sums, count: int) -> float | None:
+    return None if sums.unknown == sums.calls else count
 
 
 def _bad(number: int) -> Child:
     return tag("span", f"{number:,}", class_="bad") if number else "0"
+
+
+_USED = (
+    _of("calls", lambda sums: sums.calls, lambda sums: f"{sums.calls:,}", "All calls"),
+    _of("failed", lambda sums: sums.failed, lambda sums: _bad(sums.failed), "Failed or refused"),
+    _of(
+        "input",
+        lambda sums: _counted(sums, sums.input_tokens),
+        lambda sums: tokens(sums, sums.input_tokens),
+        "Input tokens, cached ones included",
+    ),
+    _of(
+        "from cache",
+        lambda sums: sums.cache_share,
+        lambda sums: share(sums.cache_share or 0),
+        "Share of input tokens that was read from the prompt cache",
+    ),
+    _of(
+        "output",
+        lambda sums: _counted(sums, sums.output_tokens),
+        lambda sums: tokens(sums, sums.output_tokens),
+        "Output tokens, reasoning included",
+    ),
+    _of(
+        "mean time",
+        lambda sums: sums.duration / sums.timed if sums.timed else None,
+        lambda sums: duration(sums.duration // sums.timed),
+        "From the call to its end, retries included",
+        spare=True,
+    ),
+    _of(
+        "tokens/s",
+        lambda sums: sums.tokens_per_second,
+        lambda sums: f"{sums.tokens_per_second or 0:,.0f}",
+        "Output tokens a second after the first chunk, over streams",
+        spare=True,
+    ),
+)
 
 
 def _number(
