@@ -54,14 +54,7 @@ def report(
     Percentiles come from buckets 5 % wide, so each is within 2.5 % of the exact one; every sum is exact. Days are UTC.
     """
     with ExitStack() as stack:
-        if isinstance(source, sqlite3.Connection):
-            connection, name = source, "connection"
-        else:
-            connection, name = _connected(source)
-            stack.enter_context(closing(connection))
-            if isinstance(source, str):
-                seal(connection, source)
-        reading = Reading(connection, since)
+        reading = Reading(_opened(source, stack), since)
         names = checked(reading, by)
         beside = _Beside(source, reading, stack)
         values, total = lists.totals(reading)
@@ -70,7 +63,7 @@ def report(
         breaks, errors = lists.breaks(reading), lists.errors(reading)
         (count, sessions), (latency, first_chunk), slowest, decisions, identical = beside.done()
         return Report(
-            source=name,
+            source=_name(source),
             now=time.time_ns() // 1000 if now is None else now,
             since=since,
             first=-values["first"] if total.calls else None,
@@ -99,8 +92,7 @@ class _Beside:
         self._reading = reading
         self._work = None
         if isinstance(source, str) and reading.calls is None:
-            connection = stack.enter_context(closing(_connected(source)[0]))
-            self._reading = Reading(connection, reading.since, reading.upto)
+            self._reading = Reading(_connected(source, stack), reading.since, reading.upto)
             pool = stack.enter_context(ThreadPoolExecutor(1, "tokeneff-report"))
             self._work = pool.submit(self._read)
 
@@ -127,12 +119,26 @@ _Found: TypeAlias = tuple[
 ]
 
 
-def _connected(source: str | Ledger) -> tuple[sqlite3.Connection, str]:
+def _opened(source: str | Ledger | sqlite3.Connection, stack: ExitStack) -> sqlite3.Connection:
+    if isinstance(source, sqlite3.Connection):
+        return source
+    connection = _connected(source, stack)
+    if isinstance(source, str):
+        seal(connection, source)
+    return connection
+
+
+def _connected(source: str | Ledger, stack: ExitStack) -> sqlite3.Connection:
     from tokeneff.ledger import connect_readonly
 
+    connection = connect_readonly(source) if isinstance(source, str) else source.connect()
+    return stack.enter_context(closing(connection))
+
+
+def _name(source: str | Ledger | sqlite3.Connection) -> str:
     if isinstance(source, str):
-        return connect_readonly(source), source
-    return source.connect(), "ledger"
+        return source
+    return "connection" if isinstance(source, sqlite3.Connection) else "ledger"
 
 
 def _series(reading: Reading) -> Series | None:
