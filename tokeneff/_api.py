@@ -71,23 +71,10 @@ def wrap(
         LedgerError, PricesError: that file cannot be used; the text says why.
         TypeError, ValueError: an argument is wrong; the text says what to write.
     """
+    arguments = _given(locals())
     from tokeneff._wrap import wrap_client
 
-    return wrap_client(
-        client,
-        _given(
-            tracer_provider=tracer_provider,
-            meter_provider=meter_provider,
-            stream_usage=stream_usage,
-            capture_content=capture_content,
-            mask=mask,
-            compat=compat,
-            metric_tags=metric_tags,
-            remember_messages=remember_messages,
-            ledger=ledger,
-            prices=prices,
-        ),
-    )
+    return wrap_client(client, arguments)
 
 
 def unwrap(client: C) -> C:
@@ -134,22 +121,10 @@ def install(
         tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages,
         ledger, prices: as for :func:`wrap`.
     """
+    arguments = _given(locals())
     from tokeneff._install import install_for
 
-    install_for(
-        _given(
-            tracer_provider=tracer_provider,
-            meter_provider=meter_provider,
-            stream_usage=stream_usage,
-            capture_content=capture_content,
-            mask=mask,
-            compat=compat,
-            metric_tags=metric_tags,
-            remember_messages=remember_messages,
-            ledger=ledger,
-            prices=prices,
-        )
-    )
+    install_for(arguments)
 
 
 def uninstall() -> None:
@@ -189,5 +164,6 @@ def usage(client: Any) -> Usage:
     return settings_of(client).totals.frozen()
 
 
-def _given(**arguments: Any) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if value is not None}
+def _given(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a function's local variables at its top, which are its arguments, those that its caller gave."""
+    return {name: value for name, value in found.items() if value is not None and name != "client"}

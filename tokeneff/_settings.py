@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from tokeneff._accounting import Accounting
+from tokeneff._api import wrap
 from tokeneff._flow import Policy
 from tokeneff._memory import Memory
 from tokeneff._warm import warm
@@ -20,19 +21,6 @@ if TYPE_CHECKING:
 
 KEY = "_tokeneff"
 """The one entry that a wrapped client has in its ``__dict__`` and a bare one has not."""
-
-ARGUMENTS = (
-    "tracer_provider",
-    "meter_provider",
-    "stream_usage",
-    "capture_content",
-    "mask",
-    "compat",
-    "metric_tags",
-    "remember_messages",
-    "ledger",
-    "prices",
-)
 
 
 class Settings:
@@ -69,7 +57,7 @@ class Settings:
             arguments.get("meter_provider"),
             capture=capture,
             compat=arguments.get("compat"),
-            metric_tags=tuple(arguments.get("metric_tags", ())),
+            metric_tags=arguments.get("metric_tags", ()),
         )
         self.memory: Memory | None = Memory() if arguments.get("remember_messages", True) else None
         keeps_content = self.ledger is not None and self.ledger.content
@@ -136,9 +124,10 @@ def _ledger(given: Any) -> Ledger | None:
 
 
 def _check(arguments: dict[str, Any]) -> None:
+    known = wrap.__kwdefaults__ or {}
     for key in arguments:
-        if key not in ARGUMENTS:
-            raise TypeError(f"wrap() has no argument {key!r}; it takes {', '.join(ARGUMENTS)}")
+        if key not in known:  # as of a client that a later version has pickled
+            raise TypeError(f"wrap() has no argument {key!r}; it takes {', '.join(known)}")
     _one_of(arguments, "stream_usage", ("ask", "off"))
     _one_of(arguments, "compat", (None, "openinference"))
     for key, method in (("tracer_provider", "get_tracer"), ("meter_provider", "get_meter")):
@@ -149,9 +138,17 @@ def _check(arguments: dict[str, Any]) -> None:
     mask = arguments.get("mask")
     if mask is not None and not callable(mask):
         raise TypeError(f"mask must be a function of (value, name), not {type(mask).__name__}")
-    tags = arguments.get("metric_tags", ())
-    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
-        raise TypeError("metric_tags must be a tuple of tag names, as metric_tags=('feature',)")
+    if "metric_tags" in arguments:
+        arguments["metric_tags"] = _names(arguments["metric_tags"])
+
+
+def _names(tags: Any) -> tuple[str, ...]:
+    """An iterator is read here, once."""
+    if isinstance(tags, Iterable) and not isinstance(tags, str):
+        names = tuple(cast("Iterable[Any]", tags))
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise TypeError("metric_tags must be a tuple of tag names, as metric_tags=('feature',)")
 
 
 def _one_of(arguments: dict[str, Any], key: str, known: tuple[Any, ...]) -> None:
