@@ -47,10 +47,10 @@ def test_wrong_urls(url: str, said: str) -> None:
         ("postgres://ada:verysecret@host/db", "'postgres://****@host/db'"),
         (
             "postgres://ada:very@secret/verysecret@host/db?sslkey=verysecret&x",
-            "'postgres://****@host/db?sslkey=****&x'",
+            "'postgres://****@host/db?****'",
         ),
         ("sqlite://ada:verysecret@host/a.db", "as sqlite:///****@host/a.db"),
-        ("sqlite:///a@b.db?key=verysecret", "'sqlite:///a@b.db?key=****': options (?key=****)"),
+        ("sqlite:///a@b.db?key=verysecret", "'sqlite:///a@b.db?****': options (key) are"),
     ],
 )
 def test_a_password_is_not_told(url: str, shown: str) -> None:

@@ -156,6 +156,22 @@ def test_a_bad_argument_is_told_with_what_to_write(arguments: dict[str, Any], sa
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "says"),
+    [
+        ("grpc://ada:verysecret@h:4317", "endpoint='grpc://****@h:4317': grpc:// is not spoken"),
+        ("ada:verysecret@h:4318", "endpoint='****@h:4318' has no scheme: write 'http://****@h:4318'"),
+        ("http://ada:very/secret@h:4318", "endpoint='http://****@h:4318' is no URL: write"),
+        ("http://h:port?key=verysecret", "endpoint='http://h:port?****' is no URL"),
+    ],
+)
+def test_a_password_is_not_told(endpoint: str, says: str) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the text is compared below
+        configure_otel(endpoint, set_global=False)
+    assert says in str(raised.value)
+    assert "very" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "h:4318", "OTEL_EXPORTER_OTLP_ENDPOINT='h:4318' has no scheme"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from tokeneff._masked import masked
 from tokeneff.cli._versions import Problem
 from tokeneff.otel import Settings, Signal, resolve
 from tokeneff.telemetry.content import ENVIRONMENT, capture_mode
@@ -120,12 +121,4 @@ def _masked(name: str, value: str) -> str:
         return ",".join(f"{pair.partition('=')[0].strip()}=****" for pair in value.split(",") if pair.strip())
     if _SECRET.search(name):
         return f"**** ({len(value)} characters)" if value else ""
-    if "://" not in value:
-        return value
-    try:
-        parts = urlsplit(value)
-        host = parts.netloc.rpartition("@")
-        netloc = f"****@{host[2]}" if host[1] else host[2]
-        return parts._replace(netloc=netloc, query="****" if parts.query else "").geturl()
-    except ValueError:
-        return "****"
+    return masked(value) if "://" in value else value

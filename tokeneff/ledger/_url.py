@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
+from tokeneff._masked import masked
 from tokeneff.errors import LedgerError
 
 FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory://"
@@ -24,7 +24,7 @@ def file_of(url: str) -> Path | None:
         raise LedgerError(f"a ledger is named by a URL ({FORMS}), not by a value of type {type(url).__name__}")
     if url == "memory://":
         return None
-    shown = _shown(url)
+    shown = masked(url)
     scheme, mark, rest = url.partition("://")
     if not mark:
         raise LedgerError(f"ledger {shown!r} is no URL: write sqlite:///{shown or 'tokeneff.db'} for a file")
@@ -39,7 +39,8 @@ def file_of(url: str) -> Path | None:
     if not name or name.endswith(("/", os.sep)) or "\0" in name:
         raise LedgerError(f"ledger {shown!r} names no file: write {FORMS}")
     if "?" in name:
-        raise LedgerError(f"ledger {shown!r}: options ({shown[shown.index('?') :]}) are not known, leave them out")
+        names = ", ".join(option.partition("=")[0] for option in name.partition("?")[2].split("&"))
+        raise LedgerError(f"ledger {shown!r}: options ({names}) are not known, leave them out")
     if name == ":memory:":
         raise LedgerError(f"ledger {shown!r}: a ledger in memory is named memory://")
     try:
@@ -48,9 +49,3 @@ def file_of(url: str) -> Path | None:
         return path
     except (RuntimeError, UnicodeError) as error:
         raise LedgerError(f"ledger {shown!r}: {error}") from None
-
-
-def _shown(url: str) -> str:
-    """The URL as an error may show it: another database's may well have a password in it."""
-    place, mark, options = re.sub(r"(?s)(?<=://)(?!/).*@", "****@", url).partition("?")
-    return place + mark + re.sub("=[^&]*", "=****", options)

@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from tokeneff._log import log_once
+from tokeneff._masked import masked
 
 Kind = Literal["traces", "metrics"]
 
@@ -128,20 +129,23 @@ def _checked_url(value: object, source: str) -> SplitResult:
         raise ValueError(f"{source} must be a URL as text, such as {_DEFAULT_ENDPOINT!r}, not {value!r}")
     text = value.strip()
     if "://" not in text:
-        meant = f"http://{text}" if text else _DEFAULT_ENDPOINT
-        raise ValueError(f"{source}={value!r} has no scheme: write {meant!r} (or https://)")
+        meant = masked(f"http://{text}") if text else _DEFAULT_ENDPOINT
+        shown = meant.removeprefix("http://") if text else text
+        raise ValueError(f"{source}={shown!r} has no scheme: write {meant!r} (or https://)")
+    shown = masked(text)
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"{source}={value!r} is no URL ({error}): write one such as {_DEFAULT_ENDPOINT!r}") from None
+        why = "" if "@" in text else f" ({error})"  # it may quote a password
+        raise ValueError(f"{source}={shown!r} is no URL{why}: write one such as {_DEFAULT_ENDPOINT!r}") from None
     if parts.scheme not in {"http", "https"}:
         raise ValueError(
-            f"{source}={value!r}: {parts.scheme}:// is not spoken, only OTLP over HTTP: "
+            f"{source}={shown!r}: {parts.scheme}:// is not spoken, only OTLP over HTTP: "
             f"write http:// or https:// and the collector's HTTP port, such as {_DEFAULT_ENDPOINT!r}"
         )
     if not host or any(c.isspace() for c in text):
-        raise ValueError(f"{source}={value!r} names no host: write a URL such as {_DEFAULT_ENDPOINT!r}")
+        raise ValueError(f"{source}={shown!r} names no host: write a URL such as {_DEFAULT_ENDPOINT!r}")
     return parts
 
 
