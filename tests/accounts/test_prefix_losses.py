@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from accounts_kit import RATES, Provider, RoundPrices, tool, turns, words
-from test_prefix_breaks import body_of, drop, total
+from prefix_faults import body_of, drop, total
 
 from tokeneff.accounts import Prefix
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tokeneff.ledger import CallRecord
-from tokeneff.report import Report
+from tokeneff.report import Report, Sums, Table
 
 DAY = 86_400_000_000
 START = 1_700_000_000_000_000 // DAY * DAY
@@ -40,3 +40,11 @@ def call(**told: Any) -> CallRecord:
         told |= dict(zip(("cost_input", "cost_cache_read", "cost_cache_write", "cost_output"), costs, strict=True))
         told["cost"] = sum(costs)
     return CallRecord(**told)
+
+
+def sum_of(table: Table) -> Sums:
+    """What a table's rows come to."""
+    total = Sums()
+    for row in table.rows:
+        total += row.sums
+    return total

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from report_calls import DAY, START, call
-from test_report_values import records
+from test_report_sums import records
 
 from tokeneff.ledger import CallRecord, Ledger
 from tokeneff.ledger import _blocks as blocks
