@@ -10,7 +10,7 @@ from tokeneff._accounting import Accounting
 from tokeneff._api import wrap
 from tokeneff._flow import Policy
 from tokeneff._memory import Memory
-from tokeneff._warm import warm
+from tokeneff._warm import import_whole, warm
 
 if TYPE_CHECKING:
     from tokeneff.accounts._accounts import Accounts
@@ -64,6 +64,7 @@ class Settings:
         self.capture: bool = capture.wanted or keeps_content
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
         self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy)
+        import_whole("httpx2")
         if self.ledger is not None or self.telemetry.observed():
             # The first call needs the price list, and may well be answered before it is read.
             warm("prices", self.prices.preload)

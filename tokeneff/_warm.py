@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from threading import Thread
 from weakref import WeakSet
 
@@ -37,6 +39,16 @@ def warm(name: str, load: Callable[[], object]) -> None:
     except RuntimeError:  # no more threads, or the interpreter is going down
         return
     _under_way.add(thread)
+
+
+def import_whole(name: str) -> None:
+    """Import here and now, if it is installed, what would else be imported when something is first needed.
+
+    The price list brings ``httpx2``, and openai 2 looks into ``sys.modules`` for that whenever a client is constructed:
+    one that another thread is still importing has no ``AsyncClient`` yet, and the caller's construction fails.
+    """
+    with suppress(ImportError):
+        import_module(name)
 
 
 def _before_fork() -> None:

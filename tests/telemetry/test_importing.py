@@ -38,6 +38,30 @@ def test_wrapping_one_sdk_does_not_load_the_other() -> None:
     assert done.stdout.split() == ["[]"]
 
 
+# Importing any part of httpx2 takes long here, which gives whoever looks at it halfway the time to do so.
+SLOWLY = """
+import sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("httpx2."):
+            time.sleep(0.02)
+sys.meta_path.insert(0, Slow())
+import openai, tokeneff
+from opentelemetry.sdk.trace import TracerProvider
+told = dict(api_key="k", base_url="http://127.0.0.1:1/v1")
+tokeneff.wrap(openai.OpenAI(**told), tracer_provider=TracerProvider())
+for _ in range(100):
+    tokeneff.wrap(openai.AsyncOpenAI(http_client=openai.DefaultAsyncHttpxClient(), **told))
+    time.sleep(0.01)
+"""
+
+
+def test_clients_may_be_constructed_while_prices_are_loaded() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SLOWLY], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_all_is_sorted_and_there() -> None:
     assert list(tokeneff.__all__) == sorted(tokeneff.__all__)
     assert {name for name in tokeneff.__all__ if not hasattr(tokeneff, name)} == set()
