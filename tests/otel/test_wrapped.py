@@ -42,5 +42,5 @@ def test_a_dead_collector_changes_nothing_for_the_caller() -> None:
     with Dead() as collector:
         ran = run(_CALLS.format(order=[_CONFIGURE.format(url=collector.url), _WRAP]))
         assert ran.said == {"replies": ["hi there"] * 3}
-        assert ran.exit_seconds < 2.5  # the fake provider ends too; the bound itself is measured without it
+        assert ran.exit_seconds < 10  # how short it is, test_bad_collectors.py measures against a bare exit
         assert sorted(line.partition(" ")[0] for line in ran.log.splitlines()) == ["Metrics,", "Spans,"]
