@@ -77,6 +77,8 @@ def count(value: object) -> int | None:
     >>> count(12.0), count(-1), count(1 << 60)
     (12, None, None)
     """
+    if type(value) is int:
+        return value if 0 <= value < MOST_TOKENS else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MOST_TOKENS:
         return None
     return int(value)

@@ -1,7 +1,8 @@
 """What tokens cost: provider prices, and the user's own, in integers of a billionth of a dollar.
 
-    >>> from tokeneff.prices import Prices
+    >>> from tokeneff.prices import Prices, Tokens
     >>> prices = Prices()                    # or Prices("prices.toml"), or TOKENEFF_PRICES=prices.toml
+    >>> tokens = Tokens(input_tokens=1200, output_tokens=80, cache_read=1024)
     >>> cost = prices.cost(tokens, model="gpt-5", provider="openai", host="api.openai.com")
     >>> cost.nano_usd, cost.source, cost.confidence
     (1148000, 'genai-prices', 'listed')
@@ -43,8 +44,9 @@ that names the table, the key, and what to write.
 
 from __future__ import annotations
 
+from tokeneff._flow import Tokens
 from tokeneff.prices._cost import Confidence, Cost
 from tokeneff.prices._prices import Prices
 from tokeneff.prices._rates import Rates
 
-__all__ = ["Confidence", "Cost", "Prices", "Rates"]
+__all__ = ["Confidence", "Cost", "Prices", "Rates", "Tokens"]

@@ -133,7 +133,6 @@ SUMS: dict[str, str] = {
 STALE_COST = "stale_cost"
 INPUT_PARTS = ("tools", "system", "user_history", "assistant_history", "tool_results", "attached", "user")
 OUTPUT_PARTS = ("text", "reasoning", "tool_calls")
-PAID = ("paid_tools", "paid_system", "paid_before_user", "paid_unknown", "paid_out_unknown")
 
 CALLS = Cube(
     "calls",
