@@ -56,3 +56,9 @@ def test_wrong(text: str) -> None:
         duration(text, "--older")
     with pytest.raises(UsageError, match="--since"):
         since(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00+23:59", "9999-12-31T23:59-23:59"])
+def test_a_moment_that_no_calendar_has_in_utc(text: str) -> None:
+    with pytest.raises(UsageError, match="--since is not"):
+        since(text)

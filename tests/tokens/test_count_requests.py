@@ -186,6 +186,12 @@ def test_what_are_no_messages_is_told(messages: Any, said: str) -> None:
         count({"model": "gpt-4o", "messages": messages}, by=with_vocabulary())
 
 
+@pytest.mark.parametrize("name", ["input", "prompt"])
+def test_what_is_no_text_is_told(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} is a text or a list, not a value of type int"):
+        count({"model": "gpt-4o", name: 5}, by=with_vocabulary())
+
+
 def test_the_sdks_own_values_count_as_their_data() -> None:
     pydantic = pytest.importorskip("pydantic")
 

@@ -42,10 +42,10 @@ def since(text: str, option: str = "--since", now: float | None = None) -> int:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # or none that a calendar has in UTC
         moment = None
     if moment is not None:
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     try:
         span = duration(text, option)

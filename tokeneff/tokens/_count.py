@@ -78,7 +78,7 @@ def count(
         the count; of the model's own vocabulary if that is at hand or loads within 10 seconds, else an estimate.
 
     Raises:
-        TypeError: ``request`` is no mapping, its messages are none, or no model is named.
+        TypeError: ``request`` is no mapping, what it asks is no text and no messages, or no model is named.
         ValueError: the request has neither messages, nor input, nor a prompt.
     """
     body = request if isinstance(request, Mapping) else fields(request)  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -89,6 +89,9 @@ def count(
         raise TypeError("a count needs a model: put it into the request, or give model=…")
     body = _merged(body)
     _check_messages(body.get("messages"))
+    for name in ("input", "prompt"):
+        if not isinstance(body.get(name) or "", Iterable):
+            raise TypeError(f"{name} is a text or a list, not a value of type {type(body[name]).__name__}")
     dialect = dialect_of(body, named)
     asked = counter() if by is None else by
     asked.await_vocabulary(named, _PATIENCE)
