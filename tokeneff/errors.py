@@ -5,7 +5,11 @@
     ├── OtelAlreadyConfigured   configure_otel() found a global provider there already      (also a RuntimeError)
     ├── LedgerError             what was named as a ledger is none, or cannot become one    (also a ValueError)
     ├── PricesError             a file of prices cannot be used                             (also a ValueError)
-    └── ReportError             a report cannot be made as asked                            (also a ValueError)
+    ├── ReportError             a report cannot be made as asked                            (also a ValueError)
+    ├── StoreError              what was named as a store of budgets is none                (also a ValueError)
+    └── BudgetExceeded          a call did not fit a budget, and was not sent or was cut off
+        ├── PriceUnknown        a budget in USD cannot bound a model without a price
+        └── BudgetUnavailable   the store cannot be asked, and its owner chose that calls wait for it
 
 The providers' own errors (``openai.RateLimitError``, ``anthropic.APIStatusError``, …) are never replaced or wrapped:
 they reach the caller as the bare client raises them.
@@ -76,3 +80,16 @@ class ReportError(TokeneffError, ValueError):
 
         tokeneff.report.report("sqlite:///tokeneff.db", by=["colour"])   # ReportError: … no tag of these calls …
     """
+
+
+class StoreError(TokeneffError, ValueError):
+    """What was named as a store of budgets is none; the text says what to write or install.
+
+    Example::
+
+        tokeneff.wrap(client, budget=..., store="postgres://…")   # StoreError: there is no store of kind 'postgres': …
+    """
+
+
+class StoreUnavailable(Exception):  # noqa: N818 - never reaches a caller
+    """A store could not be asked, or not in time. Not raised to callers: what happens then is their choice."""
