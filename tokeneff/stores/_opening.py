@@ -20,7 +20,8 @@ def open_store(url: str) -> Store:
     if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise StoreError(f"a store is named by a URL ({FORMS}), not by a value of type {type(url).__name__}")
     scheme, mark, _ = url.partition("://")
-    kind = scheme.partition("+")[0].removesuffix("s")
+    kind = scheme.partition("+")[0]
+    kind = "redis" if kind == "rediss" else kind
     if not mark:
         raise StoreError(f"store {url!r} is no URL: write {FORMS}")
     if not kind.isidentifier() or kind.startswith("_") or find_spec(f"tokeneff.stores.{kind}") is None:
