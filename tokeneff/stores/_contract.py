@@ -5,12 +5,14 @@ An *account* is where one budget is kept for one scope: ``daily|user=u1|2026-11-
 of the accounts that it claims. Amounts are whole numbers: nano-dollars, tokens, requests.
 
 At any time, for every account: all that the journal says was held and was spent sums to what the account holds and has
-spent. That is what ``tests/stores`` proves of each store.
+spent. That is what ``tests/stores`` proves of each store. (Of a rolling window: all that was spent in buckets that have
+not left it. Spending is dated when the hold ended: by its settling, or before by its lease, and stays dated so when it
+is put right.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 
@@ -47,8 +49,10 @@ class Claim(NamedTuple):
     span: int = 0
     """Rolling windows: microseconds that it reaches back. 0: it does not roll."""
     bucket: int = 0
-    """Rolling windows: microseconds of a bucket. What was spent leaves the window with the whole of its bucket, so the
-    window is between ``span`` and ``span + bucket`` long: never shorter than promised."""
+    """Rolling windows: microseconds of a bucket, which begins at a whole multiple of it. What was spent leaves the
+    window with the whole of its bucket, when that ended ``span`` ago, so the window is between ``span`` and
+    ``span + bucket`` long: never shorter than promised. It is kept for another ``span``, should the clock be put back,
+    and what is dated later than now counts."""
     budget: str = ""
     """The budget's name, for people."""
     scope: str = ""
@@ -58,7 +62,8 @@ class Claim(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """Where an account stands. ``limits`` are those last claimed, with what was topped up already added."""
+    """Where an account stands. ``limits`` are those last claimed (by `reserve`, also if refused), with what was topped
+    up already added; of a rolling account, ``spent`` is what its window has."""
 
     account: str
     spent: Amounts = Amounts()
@@ -86,8 +91,9 @@ class Refused(NamedTuple):
     over: tuple[int, ...]
     """Which claims it did not fit, enforced or not."""
     frees: int = 0
-    """When, by the store's clock, room appears at the earliest without anybody's settling: the first lease that ends or
-    the first bucket that leaves a rolling window; 0: nothing is known but the window's end."""
+    """When, by the store's clock, room appears at the earliest without anybody's settling or a window's end: when the
+    first bucket that is not empty leaves the rolling window that it did not fit (the latest of these moments, where
+    there are several such enforced claims; 0: there is none). A lease that ends is charged, and so makes no room."""
 
 
 class Stale(NamedTuple):
@@ -136,7 +142,8 @@ Step: TypeAlias = Literal["reserve", "extend", "settle", "expire", "adjust", "to
 
 
 class Entry(NamedTuple):
-    """One line of the journal. ``held`` and ``spent`` are changes to each of ``accounts``, negative ones included."""
+    """One line of the journal. ``held`` and ``spent`` are changes to each of ``accounts``, negative ones included; what
+    changes nothing has no line. Of a top-up (both 0), ``note`` says what was added, as `topped` writes it."""
 
     seq: int
     at: int
@@ -148,12 +155,21 @@ class Entry(NamedTuple):
     note: str = ""
 
 
+def topped(amounts: Amounts) -> str:
+    """A top-up as its entry notes it.
+
+    >>> topped(Amounts(usd=5_000_000_000, tokens=-10))
+    'usd +5000000000, tokens -10'
+    """
+    return ", ".join(f"{unit} {value:+d}" for unit, value in zip(amounts._fields, amounts, strict=True) if value)
+
+
 class Store(Protocol):
     """A store of budgets. All methods block and are safe to call from any thread, and after a fork.
 
-    Every step first reclaims holds whose lease is over: they are charged in full (their ``amounts``), for a call whose
-    process was killed may well have been billed. Steps of one ``group`` are atomic; a store that need not tell groups
-    apart ignores it.
+    Every step first reclaims holds whose lease is over: they are charged in full (their ``amounts``, and no unit less
+    than their floor), for a call whose process was killed may well have been billed. Steps of one ``group`` are atomic;
+    a store that need not tell groups apart ignores it.
 
     Raises (any method):
         StoreUnavailable: the store cannot be asked now, or not within its ``patience``. Whether a step was taken is not
@@ -164,21 +180,24 @@ class Store(Protocol):
     """What it was opened by, without a password."""
     instant: bool
     """Whether it never waits, so that an event loop may call it."""
+    clock: Callable[[], int] | None
+    """For tests: asked for the time (microseconds since 1970) in place of the store's own clock, once for each step;
+    normally ``None``."""
 
-    def reserve(
-        self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = ""
-    ) -> Reservation:
+    def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = "") -> Reservation:
         """All or nothing: check every claim, and hold ``amounts`` in each account for ``lease`` microseconds.
 
         A claim fits if, for each limited unit, spent (in the window) + held + amounts <= limit + topped up.
-        An id that is held already is granted as it is; one that was settled or released is `Gone`.
+        An id that is held already is granted as it is (also if a window is over, or its amounts would not fit now);
+        one that was settled or released, or whose lease ran out, is `Gone`.
         """
         ...
 
     def extend(self, hold: str, amounts: Amounts, floor: Amounts, lease: int, group: str = "") -> Reservation:
         """Have a hold be of ``amounts`` (never less than it is) for another ``lease``, if the difference fits.
 
-        `Refused` leaves it as it was, but for its floor and lease. The claims are those it was reserved with.
+        Only units that grow are asked for, so that what does not grow always fits. `Refused` leaves it as it was, but
+        for its floor and lease. The claims are those it was reserved with, whether or not their windows are over.
         """
         ...
 
@@ -187,9 +206,11 @@ class Store(Protocol):
     ) -> Granted | Gone:
         """The call is over and cost ``amounts``: spend them and let the hold go. Only the first settling counts.
 
-        A hold whose lease ran out is put right: what was charged is replaced by ``amounts``. A hold that the store
-        never saw, or lost, is spent all the same (``claims`` say where). An id settled before is `Gone`. Zero
-        amounts release a hold, also one that arrives only later.
+        A hold is settled in the accounts it was reserved in; the balances are theirs, in its claims' order. A hold
+        whose lease ran out is put right: what was charged is replaced by ``amounts`` (not in accounts that were reset
+        since: these forgot it, nor in a bucket that is no longer kept). A hold that the store never saw, or lost, is
+        spent all the same (``claims`` say where). An id settled before (within a day) is `Gone`. Zero amounts release
+        a hold, also one that arrives only later.
         """
         ...
 
@@ -198,7 +219,10 @@ class Store(Protocol):
         ...
 
     def once(self, account: str, mark: str, group: str = "") -> bool:
-        """Whether nobody asked this of this account (in this window) before: for thresholds that are told once."""
+        """Whether nobody asked this of this account (in this window) before: for thresholds that are told once.
+
+        In a rolling window it is told again when it was last told a ``span`` ago.
+        """
         ...
 
     def now(self) -> int:
@@ -206,11 +230,11 @@ class Store(Protocol):
         ...
 
     def states(self, prefix: str = "") -> list[State]:
-        """Every account whose name begins with ``prefix``, windows that are over left out unless younger than a day."""
+        """Every account whose name begins with ``prefix``, by name; windows that were over a day ago are left out."""
         ...
 
     def holds(self) -> list[Hold]:
-        """Every hold that is there."""
+        """Every hold that is there, the oldest first."""
         ...
 
     def journal(self, account: str | None = None, newest: int = 1000) -> list[Entry]:
@@ -218,7 +242,10 @@ class Store(Protocol):
         ...
 
     def top_up(self, account: str, amounts: Amounts) -> Balance:
-        """Add to an account's limits (of this window, where it has windows); negative amounts take away again."""
+        """Add to an account's limits (of this window, where it has windows); negative amounts take away again.
+
+        An account that nobody claimed yet is made.
+        """
         ...
 
     def reset(self, account: str) -> Balance:
