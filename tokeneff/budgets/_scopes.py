@@ -1,0 +1,109 @@
+"""Which accounts a call claims: one for each budget, named by the budget, the values of its tags, and its window."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+
+from tokeneff.budgets._budget import Budget, Rolling
+from tokeneff.budgets._windows import Window, window
+from tokeneff.stores._contract import Claim
+
+NONE = "(none)"
+"""Where a call has no such tag. A tag of this very text is written otherwise."""
+
+_PLAIN = re.compile(r"[\w .@:/+-]{0,64}")
+_LONGEST, _HEAD = 64, 32
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def claims(budgets: Sequence[Budget], tags: Mapping[str, object], now: int) -> tuple[Claim, ...]:
+    """One claim for each budget, in their order.
+
+    An account is named ``budget|scope|window``, as ``hour by user|user=u1|hour 2026-11-22T13:00Z``: the same for the
+    same budget, values and window in every process, and never the same for others.
+
+    Args:
+        budgets: as ``normalised`` returns them. tags: those of the call. now: microseconds since 1970.
+    """
+    return tuple([_claim(budget, scope(budget.by, tags), now) for budget in budgets])
+
+
+def _claim(budget: Budget, scope: str, now: int) -> Claim:
+    per, limits, enforced = budget.per, budget.limits, budget.enforced
+    account = f"{prefix(budget.name)}{scope}|"
+    if isinstance(per, Rolling):
+        return Claim(
+            f"{account}{per}", limits, enforced, 0, 0, per.span, per.bucket, budget.name, scope, f"rolling {per}"
+        )
+    if per == "session" or per == "total":
+        return Claim(account + per, limits, enforced, budget=budget.name, scope=scope)
+    found = window(per, budget.tz, now)
+    account += f"{per} {_instant(found)}"
+    return Claim(account, limits, enforced, found.start, found.end, 0, 0, budget.name, scope, found.label)
+
+
+def prefix(name: str) -> str:
+    """What the names of all accounts of a budget, and of no other, begin with."""
+    return f"{quoted(name)}|"
+
+
+def scope(by: Sequence[str], tags: Mapping[str, object]) -> str:
+    """Whom an account is for, as ``user=u1,feature=search``; empty for everybody."""
+    return ",".join([f"{name}={quoted(tags[name]) if name in tags else NONE}" for name in by])
+
+
+def group(budgets: Sequence[Budget], tags: Mapping[str, object]) -> str:
+    """The tags that all budgets tell apart, with their values: accounts of different groups are never claimed together.
+
+    Empty where there is no such tag.
+    """
+    if not budgets:
+        return ""
+    shared = set(budgets[0].by).intersection(*[budget.by for budget in budgets[1:]])
+    return scope(sorted(shared), tags)
+
+
+def quoted(value: object) -> str:
+    """The text of a value, with what has a meaning in an account's name written as in URLs (``%2C``).
+
+    >>> quoted("a,b"), quoted(1), quoted(True), quoted("(none)")
+    ('a%2Cb', '1', 'True', '%28none)')
+
+    Values of different text are quoted differently. What is long becomes its beginning and a digest.
+    """
+    text = value if type(value) is str else _text(value)
+    if _PLAIN.fullmatch(text):
+        return text
+    if text == NONE:
+        return "%28" + text[1:]
+    written = "".join([_character(one) for one in text[: _LONGEST + 1]])
+    if len(text) <= _LONGEST and len(written) <= 2 * _LONGEST:
+        return written
+    head = "".join([_character(one) for one in text[:_HEAD]])[: 2 * _HEAD]
+    return f"{head}~{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def _character(one: str) -> str:
+    if one.isprintable() and one not in "%|,=~{}*?[]\\":
+        return one
+    return "".join([f"%{byte:02X}" for byte in one.encode("utf-8", "surrogatepass")])
+
+
+def _text(value: object) -> str:
+    """As spans show it: what a subclass calls itself has no say."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    try:
+        return int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
+    except ValueError:  # more digits than Python is willing to write
+        return hex(int(value))
+
+
+def _instant(found: Window) -> str:
+    start = _EPOCH + timedelta(microseconds=found.start)
+    return f"{start:%Y-%m-%dT%H:%M:%S}Z" if start.second else f"{start:%Y-%m-%dT%H:%M}Z"
