@@ -97,11 +97,11 @@ def record_of(
             account.request_hash,
             account.system_hash,
             _tags(call.tags) if call.tags else (),
-            (),
+            (("budget", outcome.guard.action, None),) if outcome.guard is not None and outcome.guard.action else (),
             None if keep_content is None else _content(call, outcome, keep_content),
         )
     )
-    return record if outcome.ending != "failed" else unbilled(record)
+    return record if outcome.ending not in ("failed", "refused") else unbilled(record)
 
 
 def _prefix(account: Account) -> tuple[int | None, str, str, int | None, str, int, int | None]:
