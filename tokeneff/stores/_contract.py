@@ -6,8 +6,8 @@ of the accounts that it claims. Amounts are whole numbers: nano-dollars, tokens,
 
 At any time, for every account: all that the journal says was held and was spent sums to what the account holds and has
 spent. That is what ``tests/stores`` proves of each store. (Of a rolling window: all that was spent in buckets that have
-not left it. Spending is dated by the entry that spent it first, a settling or the end of a lease, and stays dated so when
-it is put right.)
+not left it. Spending is dated by the entry that spent it first, a settling or the end of a lease, and stays dated so
+when it is put right.)
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Claim(NamedTuple):
     scope: str = ""
     """Whom the account is for, as ``user=u1,feature=search``, for people; empty: everybody."""
     window: str = ""
-    """Which window this is, as ``2026-11-22`` or ``rolling 10m``, for people. ``session`` is for stores too: such accounts
-    may be forgotten when nobody claimed them for 90 days, others without a window never."""
+    """Which window this is, as ``2026-11-22`` or ``rolling 10m``, for people. ``session`` is for stores too: such
+    accounts may be forgotten when nobody claimed them for 90 days, others without a window never."""
 
 
 class Balance(NamedTuple):
