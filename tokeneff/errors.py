@@ -107,7 +107,7 @@ class BudgetExceeded(TokeneffError):
         try:
             client.chat.completions.create(...)
         except tokeneff.BudgetExceeded as error:
-            print(error)         # budget 'hour by user' of user=u1: the call may cost up to 0.04 USD; 1.93 USD of …
+            print(error)         # budget 'hour by user' of user=u1: the call may cost up to 0.04 USD, with 1.93 USD …
             print(error.resets)  # 2026-11-22 15:00:00+01:00
 
     Amounts are whole numbers of ``unit``: nano-dollars (1e-9 USD), tokens or requests. Where the unit is ``"usd"``,
@@ -187,8 +187,7 @@ class BudgetExceeded(TokeneffError):
         asked, limit, spent, held = (shown(self.unit, one) for one in (self.asked, self.limit, self.spent, self.held))
         whose = f" of {self.scope}" if self.scope else ""
         need = f"the call may cost up to {asked}" if self.partial is None else f"its stream needs {asked} more"
-        text = f"budget {self.budget!r}{whose}: {need}, and of {limit} {spent} spent"
-        text = text.replace(" spent", f" {'is' if self.unit == 'usd' else 'are'} spent")
+        text = f"budget {self.budget!r}{whose}: {need}, with {spent} of {limit} spent"
         return text + (f" and {held} held" if self.held else "") + (f"; resets {self.resets}" if self.resets else "")
 
 
@@ -198,7 +197,7 @@ class PriceUnknown(BudgetExceeded):
     Example::
 
         client = tokeneff.wrap(OpenAI(base_url="http://localhost:8000/v1"), budget=tokeneff.Budget(usd=1))
-        client.chat.completions.create(model="my-llama", ...)   # PriceUnknown: … add to your prices.toml: [[model]] …
+        client.chat.completions.create(model="my-llama", ...)   # PriceUnknown: … add to your prices.toml …
 
     Args:
         message: what is said; made of the rest unless given.
@@ -212,11 +211,13 @@ class PriceUnknown(BudgetExceeded):
         super().__init__(message, **account)
 
     def _sentence(self) -> str:
+        from json import dumps
+
         at = f" at {self.provider}" if self.provider else ""
         return (
-            f"budget {self.budget!r} is in US dollars, and there is no price for {self.model!r}{at}; add to your "
-            f'prices.toml: [[model]] name = "{self.model}" input = 0.50 output = 1.50 (US dollars per million tokens), '
-            'or let such calls pass with on_unknown_price="allow"'
+            f"budget {self.budget!r} is in US dollars, and there is no price for {self.model!r}{at}; let such calls "
+            'pass with on_unknown_price="allow", or add to your prices.toml, in US dollars per million tokens:\n\n'
+            f"[[model]]\nname = {dumps(self.model, ensure_ascii=False)}\ninput = 0.50\noutput = 1.50"
         )
 
 

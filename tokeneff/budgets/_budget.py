@@ -14,7 +14,7 @@ from tokeneff.budgets import _checks as check
 from tokeneff.budgets._durations import SECOND, Span, microseconds, written
 from tokeneff.budgets._money import Usd, in_usd, nano_usd, shown
 from tokeneff.budgets._windows import Calendar
-from tokeneff.stores._contract import Limits
+from tokeneff.stores._contract import Claim, Limits
 
 Unit: TypeAlias = Literal["usd", "tokens", "requests"]
 Action: TypeAlias = Literal["block", "downgrade", "queue", "warn", "shadow"]
@@ -25,6 +25,11 @@ _WAIT = 30.0
 
 class Threshold(NamedTuple):
     """A part of a budget that has been used up, as a budget's ``tell`` is told: once per window.
+
+    Example::
+
+        tokeneff.Budget(usd=50, per="day", at=(0.5, 0.8), tell=print)
+        # budget 'day' in 2026-11-22: 80% of 50.00 USD reached: 40.02 USD spent, 0.31 USD held
 
     Amounts are whole numbers of ``unit``: nano-dollars (1e-9 USD), tokens or requests.
     """
@@ -42,6 +47,21 @@ class Threshold(NamedTuple):
     spent: int
     held: int
     """What calls on their way may cost."""
+
+    @property
+    def limit_usd(self) -> Decimal | None:
+        """``limit`` in US dollars; ``None`` where the unit is another."""
+        return in_usd(self.limit) if self.unit == "usd" else None
+
+    @property
+    def spent_usd(self) -> Decimal | None:
+        """``spent`` in US dollars; ``None`` where the unit is another."""
+        return in_usd(self.spent) if self.unit == "usd" else None
+
+    @property
+    def held_usd(self) -> Decimal | None:
+        """``held`` in US dollars; ``None`` where the unit is another."""
+        return in_usd(self.held) if self.unit == "usd" else None
 
     def __str__(self) -> str:
         whose = f" of {self.scope}" if self.scope else ""
@@ -184,6 +204,9 @@ class Budget:
         found["name"] = check.name(name) or _name(found["per"], found["by"], found["tz"])
         self.__dict__.update(found)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     def __repr__(self) -> str:
         given = ((one.name, getattr(self, one.name)) for one in fields(self))
         usual = {**_USUAL, "name": _name(self.per, self.by, self.tz)}
@@ -199,7 +222,12 @@ class Budget:
         """The limits as a store counts them."""
         return Limits(None if self.usd is None else nano_usd(self.usd), self.tokens, self.requests)
 
-    @property
+    @cached_property
+    def latest(self) -> dict[str, Claim]:
+        """The last claim of each scope, for those who make them."""
+        return {}
+
+    @cached_property
     def enforced(self) -> bool:
         """Whether calls that do not fit are kept from being sent as they are."""
         return self.then not in ("warn", "shadow")

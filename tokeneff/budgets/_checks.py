@@ -114,7 +114,11 @@ def to(value: object, then: object) -> str | None:
 
 def at(value: object) -> tuple[float, ...]:
     """Parts of a limit."""
-    parts = tuple(cast("Iterable[object]", value)) if isinstance(value, Iterable) else (value,)
+    parts = (
+        tuple(cast("Iterable[object]", value))
+        if isinstance(value, Iterable) and not isinstance(value, str)
+        else (value,)
+    )
     for part in parts:
         if isinstance(part, bool) or not isinstance(part, (int, float)) or not 0 < part <= 1:
             raise ValueError(

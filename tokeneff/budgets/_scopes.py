@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from tokeneff.budgets._budget import Budget, Rolling
-from tokeneff.budgets._windows import Window, window
+from tokeneff.budgets._windows import window
 from tokeneff.stores._contract import Claim
 
 NONE = "(none)"
@@ -16,7 +15,7 @@ NONE = "(none)"
 
 _PLAIN = re.compile(r"[\w .@:/+-]{0,64}")
 _LONGEST, _HEAD = 64, 32
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_LATEST = 1000
 
 
 def claims(budgets: Sequence[Budget], tags: Mapping[str, object], now: int) -> tuple[Claim, ...]:
@@ -28,10 +27,21 @@ def claims(budgets: Sequence[Budget], tags: Mapping[str, object], now: int) -> t
     Args:
         budgets: as ``normalised`` returns them. tags: those of the call. now: microseconds since 1970.
     """
-    return tuple([_claim(budget, scope(budget.by, tags), now) for budget in budgets])
+    return tuple([_claim(budget, scope(budget.by, tags) if budget.by else "", now) for budget in budgets])
 
 
 def _claim(budget: Budget, scope: str, now: int) -> Claim:
+    """The same claim as the last time, unless its window is over."""
+    latest = budget.latest
+    found = latest.get(scope)
+    if found is None or not (found.start <= now < found.end or not found.end):
+        if len(latest) >= _MOST_LATEST:
+            latest.clear()
+        found = latest[scope] = _made(budget, scope, now)
+    return found
+
+
+def _made(budget: Budget, scope: str, now: int) -> Claim:
     per, limits, enforced = budget.per, budget.limits, budget.enforced
     account = f"{prefix(budget.name)}{scope}|"
     if isinstance(per, Rolling):
@@ -41,8 +51,7 @@ def _claim(budget: Budget, scope: str, now: int) -> Claim:
     if per == "session" or per == "total":
         return Claim(account + per, limits, enforced, budget=budget.name, scope=scope)
     found = window(per, budget.tz, now)
-    account += f"{per} {_instant(found)}"
-    return Claim(account, limits, enforced, found.start, found.end, 0, 0, budget.name, scope, found.label)
+    return Claim(account + found.name, limits, enforced, found.start, found.end, 0, 0, budget.name, scope, found.label)
 
 
 def prefix(name: str) -> str:
@@ -102,8 +111,3 @@ def _text(value: object) -> str:
         return int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
     except ValueError:  # more digits than Python is willing to write
         return hex(int(value))
-
-
-def _instant(found: Window) -> str:
-    start = _EPOCH + timedelta(microseconds=found.start)
-    return f"{start:%Y-%m-%dT%H:%M:%S}Z" if start.second else f"{start:%Y-%m-%dT%H:%M}Z"

@@ -24,6 +24,8 @@ class Window(NamedTuple):
     end: int
     label: str
     """``2026-11-22T14+01:00``, ``2026-11-22``, ``2026-W47`` (ISO 8601, weeks begin on Monday) or ``2026-11``."""
+    name: str
+    """What no other window is called: ``day 2026-11-21T23:00Z``, when it begins in UTC."""
 
 
 _latest: dict[tuple[Calendar, str], Window] = {}
@@ -67,7 +69,7 @@ def _dates(per: Calendar, zone: tzinfo, second: int) -> Window:
         following = _next(per, day)
         end = _begins(zone, following)
         if second < end:
-            return Window(start * _SECOND, end * _SECOND, _label(per, day))
+            return _made(per, start, end, _label(per, day))
         day, start = following, end
 
 
@@ -118,4 +120,9 @@ def _hour(zone: tzinfo, second: int) -> Window:
     if _offset(zone, end - 1) != offset:
         end = _earliest(second, end - 1, lambda one: _offset(zone, one) != offset)
     local = _local(zone, second)
-    return Window(start * _SECOND, end * _SECOND, f"{local:%Y-%m-%dT%H}{local.isoformat()[19:]}")
+    return _made("hour", start, end, f"{local:%Y-%m-%dT%H}{local.isoformat()[19:]}")
+
+
+def _made(per: Calendar, start: int, end: int, label: str) -> Window:
+    begins = _local(UTC, start).replace(tzinfo=None).isoformat()
+    return Window(start * _SECOND, end * _SECOND, label, f"{per} {begins.removesuffix(':00')}Z")
