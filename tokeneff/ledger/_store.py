@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tokeneff._forking import watch
+from tokeneff._sqlite.faults import busy
 from tokeneff.ledger._blocks import SIZE, keep, pack, unsealed
 from tokeneff.ledger._inserting import Inserter
-from tokeneff.ledger._opening import busy, open_file
+from tokeneff.ledger._opening import open_file
 from tokeneff.ledger._reading import connect_file
 from tokeneff.ledger._record import CallRecord
 from tokeneff.ledger._schema import upgrade

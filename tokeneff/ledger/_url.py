@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from tokeneff._sqlite.urls import file_of as sqlite_file
 from tokeneff.errors import LedgerError
 
 FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db or memory://"
@@ -23,25 +23,11 @@ def file_of(url: str) -> Path | None:
         raise LedgerError(f"a ledger is named by a URL ({FORMS}), not by a value of type {type(url).__name__}")
     if url == "memory://":
         return None
-    scheme, mark, rest = url.partition("://")
+    scheme, mark, _ = url.partition("://")
     if not mark:
         raise LedgerError(f"ledger {url!r} is no URL: write sqlite:///{url or 'tokeneff.db'} for a file")
     if scheme == "memory":
         raise LedgerError(f"ledger {url!r}: a ledger in memory has no name, write memory://")
     if scheme != "sqlite":
         raise LedgerError(f"ledger {url!r}: there is no ledger of kind {scheme!r}; write {FORMS}")
-    if not rest.startswith("/"):
-        raise LedgerError(f"ledger {url!r}: a file is named after three slashes, as sqlite:///{rest or 'tokeneff.db'}")
-    name = rest[1:]
-    if not name or name.endswith(("/", os.sep)) or "\0" in name:
-        raise LedgerError(f"ledger {url!r} names no file: write {FORMS}")
-    if "?" in name:
-        raise LedgerError(f"ledger {url!r}: options ({name[name.index('?') :]}) are not known, leave them out")
-    if name == ":memory:":
-        raise LedgerError(f"ledger {url!r}: a ledger in memory is named memory://")
-    try:
-        path = Path(name).expanduser().absolute()
-        os.fsencode(path)
-        return path
-    except (RuntimeError, UnicodeError) as error:
-        raise LedgerError(f"ledger {url!r}: {error}") from None
+    return sqlite_file(url, "ledger", FORMS, LedgerError)
