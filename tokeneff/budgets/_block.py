@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from datetime import timedelta
 from decimal import Decimal
-from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from tokeneff._around import Around, Frame
 from tokeneff.budgets._budget import Action, Budget, Tell
@@ -18,11 +17,12 @@ from tokeneff.budgets._money import Usd, in_usd
 from tokeneff.budgets._scopes import prefix
 from tokeneff.context import blocks_place
 from tokeneff.stores._contract import Amounts, Balance, Claim
+from tokeneff.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from typing import Literal
 
-    from tokeneff.stores.memory import MemoryStore
+B = TypeVar("B", bound="budget")
 
 _numbers = count(1)
 _let_go: deque[str] = deque()
@@ -59,6 +59,9 @@ class budget(Around["tuple[budget, ...]"]):  # noqa: N801 - reads as a word of t
         @tokeneff.budget(usd=0.10, tokens=50_000)
         async def answer(question): ...   # each call of it has a budget of its own
 
+    A call that does not fit raises :class:`BudgetExceeded`, or what else ``then`` says. ``spent``, ``held`` and
+    ``remaining`` say where the budget stands, inside and afterwards.
+
     Everything inside shares it, across awaits, for tasks started inside, and for threads that run in a copied context.
     Blocks nest: a call has to fit each that it is in, and the client's own budgets. One object is one budget, also when
     it is entered again, or in several places at once; as a decorator, of functions, coroutine functions and generators
@@ -92,13 +95,13 @@ class budget(Around["tuple[budget, ...]"]):  # noqa: N801 - reads as a word of t
     ) -> None:
         given: dict[str, Any] = {"tokens": tokens, "requests": requests, "then": then, "to": to, "at": at}
         given |= {"tell": tell, "wait": wait, "cap_output": cap_output, "on_unknown_price": on_unknown_price}
-        self._of(Budget(usd, name="block" if name is None else name, **given))
+        self._begin(Budget(usd, name="block" if name is None else name, **given))
 
-    def _of(self, budget: Budget) -> None:
-        self.budget = budget
+    def _begin(self, given: Budget) -> None:
+        self.budget = given
         """What was asked for."""
-        account = f"{prefix(budget.name)}|block {next(_numbers)}"
-        self.claim = Claim(account, budget.limits, budget.enforced, budget=budget.name)
+        account = f"{prefix(given.name)}|block {next(_numbers)}"
+        self.claim = Claim(account, given.limits, given.enforced, budget=given.name)
         """What each call inside claims of :func:`block_store`."""
         weakref.finalize(self, _let_go.append, account).atexit = False
         _forget()
@@ -110,9 +113,7 @@ class budget(Around["tuple[budget, ...]"]):  # noqa: N801 - reads as a word of t
         return (self,) if outer is None else outer if self in outer else (*outer, self)
 
     def _anew(self) -> Self:
-        block = type(self).__new__(type(self))
-        block._of(self.budget)
-        return block
+        return _made(type(self), self.budget)
 
     @property
     def spent(self) -> Spending:
@@ -136,9 +137,11 @@ class budget(Around["tuple[budget, ...]"]):  # noqa: N801 - reads as a word of t
         return Remaining(None if usd is None else in_usd(usd), *counts)
 
     def _balance(self) -> Balance:
-        account = self.claim.account
-        found = (state.balance for state in block_store().states(account) if state.balance.account == account)
-        return next(found, Balance(account))
+        return block_store().balance(self.claim.account)
+
+    def __reduce__(self) -> tuple[Callable[..., budget], tuple[Any, ...]]:
+        """A copy is a budget of its own, here or in another process."""
+        return _made, (type(self), self.budget)
 
     def __repr__(self) -> str:
         return f"<tokeneff.budget {self.budget!r}>"
@@ -152,22 +155,49 @@ def _spending(amounts: Amounts) -> Spending:
     return Spending(in_usd(amounts.usd), amounts.tokens, amounts.requests)
 
 
-def block_store() -> MemoryStore:
+def _made(kind: type[B], given: Budget) -> B:
+    block = kind.__new__(kind)
+    begin: Callable[[Budget], None] = block._begin  # pyright: ignore[reportPrivateUsage]
+    begin(given)
+    return block
+
+
+class BlockStore(MemoryStore):
+    """Accounts in memory that are let go with their blocks."""
+
+    def balance(self, account: str) -> Balance:
+        """Where an account stands."""
+        with self.guard:
+            now = self._begin()
+            found = self._accounts.get(account)
+            return Balance(account) if found is None else found.balance(now)
+
+    def forget(self, account: str) -> bool:
+        """Let an account go, unless something of it is held."""
+        with self.guard:
+            self._begin()
+            found = self._accounts.get(account)
+            if found is not None and any(found.held):
+                return False
+            self._accounts.pop(account, None)
+            self._marks.pop(account, None)
+            return True
+
+
+_store = BlockStore("memory://blocks", journal=1000)
+
+
+def block_store() -> BlockStore:
     """Where the accounts of this process's blocks are."""
-    return _store()
-
-
-@lru_cache(maxsize=1)
-def _store() -> MemoryStore:
-    from tokeneff.stores.memory import MemoryStore
-
-    return MemoryStore()
+    return _store
 
 
 def _forget() -> None:
-    while _let_go:
+    """Let go the accounts of blocks that are gone; those with calls still out, a later time."""
+    for _ in range(len(_let_go)):
         try:
             account = _let_go.popleft()
         except IndexError:  # another thread was faster
             return
-        block_store().forget(account)
+        if not block_store().forget(account):
+            _let_go.append(account)

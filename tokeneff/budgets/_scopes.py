@@ -13,9 +13,15 @@ from tokeneff.stores._contract import Claim
 NONE = "(none)"
 """Where a call has no such tag. A tag of this very text is written otherwise."""
 
-_PLAIN = re.compile(r"[\w .@:/+-]{0,64}")
+_PLAIN = re.compile(r"[0-9A-Za-z_ .@:/+-]{0,64}")
+# By ranges, and not by what Python calls printable, which changes with its version: a fleet may run several.
+_STRANGE = re.compile(
+    r"[%|,=~{}*?\[\]\\\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    r"\ud800-\udfff\ufeff\ufff0-\uffff\U000e0000-\U0010ffff]"
+)
 _LONGEST, _HEAD = 64, 32
 _MOST_LATEST = 1000
+_WHOLE = re.compile(r"(?:%..|[^%]){0,48}")
 
 
 def claims(budgets: Sequence[Budget], tags: Mapping[str, object], now: int) -> tuple[Claim, ...]:
@@ -49,7 +55,8 @@ def _made(budget: Budget, scope: str, now: int) -> Claim:
             f"{account}{per}", limits, enforced, 0, 0, per.span, per.bucket, budget.name, scope, f"rolling {per}"
         )
     if per == "session" or per == "total":
-        return Claim(account + per, limits, enforced, budget=budget.name, scope=scope)
+        kept = "session" if per == "session" else ""
+        return Claim(account + per, limits, enforced, budget=budget.name, scope=scope, window=kept)
     found = window(per, budget.tz, now)
     return Claim(account + found.name, limits, enforced, found.start, found.end, 0, 0, budget.name, scope, found.label)
 
@@ -88,17 +95,16 @@ def quoted(value: object) -> str:
         return text
     if text == NONE:
         return "%28" + text[1:]
-    written = "".join([_character(one) for one in text[: _LONGEST + 1]])
+    written = _STRANGE.sub(_escaped, text[: _LONGEST + 1])
     if len(text) <= _LONGEST and len(written) <= 2 * _LONGEST:
         return written
-    head = "".join([_character(one) for one in text[:_HEAD]])[: 2 * _HEAD]
-    return f"{head}~{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+    head = _WHOLE.match(_STRANGE.sub(_escaped, text[:_HEAD]))
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{head[0] if head else ''}~{digest}"
 
 
-def _character(one: str) -> str:
-    if one.isprintable() and one not in "%|,=~{}*?[]\\":
-        return one
-    return "".join([f"%{byte:02X}" for byte in one.encode("utf-8", "surrogatepass")])
+def _escaped(found: re.Match[str]) -> str:
+    return "".join([f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")])
 
 
 def _text(value: object) -> str:
