@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import zoneinfo
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokeneff.budgets._windows import CALENDARS, Calendar, Window, window
+from tokeneff.budgets._windows import CALENDARS, Calendar, Window, _dates, _hour, window  # pyright: ignore[reportPrivateUsage]
 
 SECOND = 1_000_000
 DAY = 86_400
@@ -134,6 +136,51 @@ def test_an_hour_is_what_the_clocks_show_as_one(place: tuple[str, int]) -> None:
     assert datetime.fromisoformat(f"{found.label[:13]}:00{found.label[13:]}").utcoffset() == labelled[1]
 
 
+def clocks(rule: str) -> zoneinfo.ZoneInfo:
+    """A zone made up, by a rule as POSIX writes it."""
+    header = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    block = header + struct.pack(">lbb", 0, 0, 0) + b"STD\0"
+    return zoneinfo.ZoneInfo.from_file(io.BytesIO(block * 2 + f"\n{rule}\n".encode()))
+
+
+def hours(minutes: int) -> str:
+    return f"{'-' if minutes < 0 else ''}{abs(minutes) // 60}:{abs(minutes) % 60:02d}"
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    usual=st.integers(-14 * 60, 12 * 60),
+    shift=st.sampled_from([30, 60, 120]) | st.integers(1, 7 * 60),
+    forth=st.sampled_from([0, 1, 24 * 60 - 15, -15]) | st.integers(-6 * 60, 30 * 60),
+    back=st.sampled_from([0, 1, 15, 24 * 60]) | st.integers(-6 * 60, 30 * 60),
+    which=st.sampled_from([3, 10]),
+    away=st.integers(-3 * DAY * SECOND, 3 * DAY * SECOND) | st.integers(-9 * 3600 * SECOND, 9 * 3600 * SECOND),
+    per=st.sampled_from(CALENDARS),
+)
+def test_clocks_may_be_set_at_any_time_by_any_amount(
+    usual: int, shift: int, forth: int, back: int, which: int, away: int, per: Calendar
+) -> None:
+    zone = clocks(f"AAA{hours(usual)}BBB{hours(usual - shift)},M3.3.0/{hours(forth)},M10.3.0/{hours(back)}")
+    sunday = datetime(2026, which, 15 if which == 3 else 18)
+    now = (sunday - datetime(1970, 1, 1)) // timedelta(microseconds=1) + usual * 60 * SECOND + away
+
+    def at(instant: int) -> Window:
+        second = instant // SECOND
+        return _hour(zone, second) if per == "hour" else _dates(per, zone, second)
+
+    found = at(now)
+    start, end = found.start // SECOND, found.end // SECOND
+    assert found.start <= now < found.end
+    assert at(found.start) == at(found.end - 1) == found
+    assert (at(found.start - 1).end, at(found.end).start) == (found.start, found.end)
+    if per == "hour":
+        assert len({local(zone, second).utcoffset() for second in range(start, end, 60)}) == 1
+        assert end - start <= 3600
+        return
+    midnight = midnight_of(per, found.label)
+    assert shown(zone, start) >= midnight > max(shown(zone, second) for second in range(start - 9 * 3600, start, 60))
+
+
 def instants(tz: str, *texts: str) -> list[int]:
     zone = zoneinfo.ZoneInfo(tz)
     parsed = [datetime.fromisoformat(text) for text in texts]
@@ -236,6 +283,15 @@ def test_a_skipped_midnight_begins_at_the_skip() -> None:
     begin, end = instants("America/Sao_Paulo", "2018-11-04T01:00-02:00", "2018-11-05T00:00-02:00")
     assert window("day", "America/Sao_Paulo", begin) == Window(begin, end, "2018-11-04", "day 2018-11-04T03:00Z")
     assert window("day", "America/Sao_Paulo", begin - 1).label == "2018-11-03"
+
+
+def test_what_the_clocks_repeat_of_the_day_before_stays_in_the_day_that_has_begun() -> None:
+    begin, again, end = instants(
+        "America/St_Johns", "2006-10-29T00:00-02:30", "2006-10-28T23:30-03:30", "2006-10-30T00:00-03:30"
+    )
+    found = window("day", "America/St_Johns", again)
+    assert found == Window(begin, end, "2006-10-29", "day 2006-10-29T02:30Z")
+    assert window("day", "America/St_Johns", begin - 1).label == "2006-10-28"
 
 
 def test_a_window_is_named_by_its_start_in_utc() -> None:
