@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tokeneff._plain import sound
@@ -11,6 +11,10 @@ from tokeneff.telemetry import names
 if TYPE_CHECKING:
     from tokeneff._flow import Guard
 
+_NAMES = {"budget": "name"}
+_AMOUNTS = frozenset(("limit", "spent", "held", "remaining", "asked"))
+"""Of the event's unit."""
+
 
 def amount(unit: str, value: int) -> float | int:
     """An amount as telemetry tells it: dollars as a float, tokens and requests as they are."""
@@ -18,9 +22,10 @@ def amount(unit: str, value: int) -> float | int:
 
 
 def guard_attributes(found: dict[str, Any], guard: Guard) -> None:
-    """Add where the tightest budget of a call stands, and what it did about the call."""
+    """Add where the tightest budget of a call stands, and what budgets did about the call."""
     unit = guard.unit
-    found[names.BUDGET_NAME] = sound(guard.budget)
+    if guard.budget:
+        found[names.BUDGET_NAME] = sound(guard.budget)
     if guard.scope:
         found[names.BUDGET_SCOPE] = sound(guard.scope)
     if unit:
@@ -36,5 +41,18 @@ def guard_attributes(found: dict[str, Any], guard: Guard) -> None:
 def add_guard_events(add_event: Callable[..., None], guard: Guard) -> None:
     """An event for each thing that budgets did or noticed while the call went on."""
     for event in guard.events:
-        about = {key: sound(value) if isinstance(value, str) else value for key, value in event.attributes.items()}
-        add_event(names.BUDGET_PREFIX + event.name, about, event.at_ns)
+        add_event(names.BUDGET_PREFIX + event.name, _about(event.attributes), event.at_ns)
+
+
+def _about(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    unit = str(attributes.get("unit", ""))
+    found: dict[str, Any] = {}
+    for key, value in attributes.items():
+        if value is None or value == "":
+            continue
+        if isinstance(value, str):
+            value = sound(value)
+        elif key in _AMOUNTS and isinstance(value, int):
+            value = amount(unit, value)
+        found[names.BUDGET_PREFIX + _NAMES.get(key, key)] = value
+    return found

@@ -41,25 +41,29 @@ class BudgetInstruments:
 
     def refused(self, budget: str, action: str, unit: str) -> None:
         """Count a call that did not fit."""
-        key = sound(budget), action, unit
+        key = budget, action, unit
         with self._lock:
             self._refused[key] = self._refused.get(key, 0) + 1
 
     def _observe(self, field: str, options: CallbackOptions) -> Iterable[Observation]:
         return [
-            Observation(amount(seen.unit, getattr(seen, field)), _dimensions(seen, seen.scope))
+            Observation(
+                amount(seen.unit, getattr(seen, field)),
+                _filled(
+                    (names.BUDGET_NAME, seen.budget), (names.BUDGET_SCOPE, seen.scope), (names.BUDGET_UNIT, seen.unit)
+                ),
+            )
             for seen in bounded(balances())
         ]
 
     def _observe_refused(self, options: CallbackOptions) -> Iterable[Observation]:
         # From 0 on, for the first refusal to be seen as an increase.
-        counts = {(sound(seen.budget), "block", seen.unit): 0 for seen in balances()}
+        counts = {(seen.budget, "block", seen.unit): 0 for seen in balances()}
         with self._lock:
             counts |= self._refused
         return [
             Observation(
-                count,
-                {names.BUDGET_NAME: budget, names.BUDGET_ACTION: action} | ({names.BUDGET_UNIT: unit} if unit else {}),
+                count, _filled((names.BUDGET_NAME, budget), (names.BUDGET_UNIT, unit), (names.BUDGET_ACTION, action))
             )
             for (budget, action, unit), count in counts.items()
         ]
@@ -86,8 +90,6 @@ def bounded(found: Iterable[Seen]) -> list[Seen]:
     return [*kept, *rest.values()]
 
 
-def _dimensions(seen: Seen, scope: str) -> dict[str, str]:
-    found = {names.BUDGET_NAME: sound(seen.budget), names.BUDGET_UNIT: seen.unit}
-    if scope:
-        found[names.BUDGET_SCOPE] = sound(scope)
-    return found
+def _filled(*dimensions: tuple[str, str]) -> dict[str, str]:
+    """Those that say something."""
+    return {name: sound(value) for name, value in dimensions if value}

@@ -119,9 +119,8 @@ class Instruments:
         prefix = None if account is None else account.prefix
         # Of what was not answered nothing is billed.
         billed = outcome.tokens is not UNKNOWN or outcome.ending not in ("failed", "refused")
-        guard = getattr(outcome, "guard", None)
-        if guard is not None:
-            self._budget(guard)
+        if outcome.guard is not None:
+            self._budget(outcome.guard)
         first, last = outcome.first_chunk, outcome.last_chunk
         # One value a stream, the mean over its chunks: a record per chunk is what makes the peers' streams slow.
         between = (last - first) / (outcome.chunks - 1) if first and last and outcome.chunks > 1 else None

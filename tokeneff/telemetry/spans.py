@@ -60,9 +60,8 @@ def end_attributes(call: Call, outcome: Outcome) -> Attributes:
     if call.stream:
         found[names.REQUEST_STREAM] = True
         _stream(found, outcome)
-    guard = getattr(outcome, "guard", None)
-    if guard is not None:
-        guard_attributes(found, guard)
+    if outcome.guard is not None:
+        guard_attributes(found, outcome.guard)
     if outcome.attempts:
         found[names.RESEND_COUNT] = len(outcome.attempts)
     failure = outcome.failure
@@ -138,9 +137,8 @@ def _stream(found: Attributes, outcome: Outcome) -> None:
 
 def add_events(add_event: Callable[..., None], outcome: Outcome) -> None:
     """An event for each try that failed and was sent again, and for what budgets did."""
-    guard = getattr(outcome, "guard", None)
-    if guard is not None:
-        add_guard_events(add_event, guard)
+    if outcome.guard is not None:
+        add_guard_events(add_event, outcome.guard)
     for number, attempt in enumerate(outcome.attempts, 1):
         about: Attributes = {names.ERROR_TYPE: attempt.error, "tokeneff.attempt.number": number}
         if attempt.status is not None:
