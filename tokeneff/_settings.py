@@ -13,6 +13,7 @@ from tokeneff._warm import warm
 
 if TYPE_CHECKING:
     from tokeneff.accounts._accounts import Accounts
+    from tokeneff.budgets._policy import Guards
     from tokeneff.ledger import Ledger
     from tokeneff.prices import Prices
     from tokeneff.telemetry import Telemetry
@@ -32,6 +33,9 @@ ARGUMENTS = (
     "remember_messages",
     "ledger",
     "prices",
+    "budget",
+    "store",
+    "on_store_error",
 )
 
 
@@ -43,6 +47,7 @@ class Settings:
         "arguments",
         "asks_usage",
         "capture",
+        "guards",
         "ledger",
         "memory",
         "policies",
@@ -75,8 +80,9 @@ class Settings:
         keeps_content = self.ledger is not None and self.ledger.content
         self.capture: bool = capture.wanted or keeps_content
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
-        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy)
-        if self.ledger is not None or self.telemetry.observed():
+        self.guards: Guards = self._guards(arguments)
+        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, self.guards.policy)
+        if self.ledger is not None or self.telemetry.observed() or arguments.get("budget"):
             # The first call needs the price list, and may well be answered before it is read.
             warm("prices", self.prices.preload)
 
@@ -85,6 +91,17 @@ class Settings:
         from tokeneff.tokens import counter
 
         return Accounts(counter(), self.prices)
+
+    def _guards(self, arguments: dict[str, Any]) -> Guards:
+        from tokeneff.budgets._wiring import guards
+
+        return guards(
+            arguments.get("budget"),
+            arguments.get("store"),
+            arguments.get("on_store_error", "open"),
+            self.prices,
+            lambda: self.ledger is None and not self.telemetry.observed(),
+        )
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""
@@ -101,6 +118,10 @@ class Settings:
             plain["capture_content"] = False  # never the content without the mask
             if self.ledger is not None:
                 plain["ledger"] = self.ledger.url
+        if "budget" in plain or "store" in plain:
+            from tokeneff.budgets._wiring import portable
+
+            plain = portable(plain)
         return _restore, (plain,)
 
 
