@@ -24,15 +24,15 @@ are kept for 35 days after their end, sessions for 90 days after their last use,
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
-from weakref import WeakSet
 
+from tokeneff._forking import watch
 from tokeneff.errors import StoreError, StoreUnavailable
 from tokeneff.stores._contract import (
     Amounts,
@@ -94,8 +94,9 @@ class RedisStore:
         self.patience = patience
         self.clock: Callable[[], int] | None = None
         self._link: Link | None = None
-        self._lock = threading.Lock()
-        _stores.add(self)
+        self._patient = threading.local()
+        self.guard = threading.Lock()
+        watch(self)
 
     def __repr__(self) -> str:
         return f"RedisStore({self.url!r})"
@@ -136,9 +137,7 @@ class RedisStore:
             names = sorted(self._accounts(root, prefix))
             for page in _pages(names):
                 told = self._ask(lambda link, root=root, page=page: self._run(link, "states", root, accounts=page))
-                found += [
-                    state for now, state in replies.states(told) if not (state.end and state.end + _DAY <= now)
-                ]
+                found += [state for now, state in replies.states(told) if not (state.end and state.end + _DAY <= now)]
         return sorted(found, key=lambda state: state.balance.account)
 
     def holds(self) -> list[Hold]:
@@ -162,8 +161,10 @@ class RedisStore:
     def top_up(self, account: str, amounts: Amounts) -> Balance:
         root = self._root_of(account)
         if root is None:
-            raise StoreError(f"nobody has claimed {account!r} yet: which node of the cluster it belongs on is not known")
-        asked = {"account": account, "amounts": amounts, "note": topped(amounts)}
+            raise StoreError(
+                f"nobody has claimed {account!r} yet: which node of the cluster it belongs on is not known"
+            )
+        asked: dict[str, Any] = {"account": account, "amounts": amounts, "note": topped(amounts)}
         return replies.balance(self._ask(lambda link: self._run(link, "top_up", root, **asked)))
 
     def reset(self, account: str) -> Balance:
@@ -173,19 +174,31 @@ class RedisStore:
         return replies.balance(self._ask(lambda link: self._run(link, "reset", root, account=account)))
 
     def close(self) -> None:
-        with self._lock:
+        with self.guard:
             link, self._link = self._link, None
         if link is not None:
             link.close()
 
-    def forked(self) -> None:
-        """In a forked child: its parent's connections and locks are not its own."""
+    def prepare(self) -> None:
+        """Connections are told apart by process; there is nothing to let go."""
+
+    def abandon(self) -> None:
+        """In a forked child: its parent's connections are not its own."""
         self._link = None
-        self._lock = threading.Lock()
+        self.guard = threading.Lock()
+
+    @contextmanager
+    def patient(self, seconds: float) -> Generator[None]:
+        """Have what this thread asks meanwhile last as long: for connecting in the background."""
+        self._patient.seconds = seconds
+        try:
+            yield
+        finally:
+            self._patient.seconds = None
 
     def _root(self, group: str) -> str:
         prefix = self._place.prefix
-        return "{%s:%s}" % (prefix, group) if group and self._place.kind == "cluster" else "{%s}" % prefix
+        return f"{{{prefix}:{group}}}" if group and self._place.kind == "cluster" else f"{{{prefix}}}"
 
     def _step(self, name: str, group: str, asked: dict[str, Any], claims: Sequence[Claim] | None = None) -> Any:
         return self._ask(lambda link: self._run(link, name, self._root(group), claims, **asked))
@@ -200,14 +213,14 @@ class RedisStore:
         """Put one question, and have whatever goes wrong be the store's being unavailable."""
         from redis.exceptions import RedisError
 
-        until(time.monotonic() + self.patience)
+        until(time.monotonic() + (getattr(self._patient, "seconds", None) or self.patience))
         try:
             return question(self._link or self._linked())
         except (RedisError, OSError) as fault:
             raise StoreUnavailable(f"{self.url}: {type(fault).__name__}: {fault}") from None
 
     def _linked(self) -> Link:
-        with self._lock:
+        with self.guard:
             if self._link is None:
                 self._link = Link(self._place)
             return self._link
@@ -252,9 +265,6 @@ class RedisStore:
         return None
 
 
-_stores: WeakSet[RedisStore] = WeakSet()
-
-
 def _fit(amounts: Amounts) -> Amounts:
     """What scripts count exactly."""
     return Amounts._make(min(max(value, 0), _MOST) for value in amounts)
@@ -272,12 +282,3 @@ def _written(claims: tuple[Claim, ...]) -> bytes:
 def _pages(names: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(names), _PAGE):
         yield names[start : start + _PAGE]
-
-
-def _in_child() -> None:
-    for store in list(_stores):
-        store.forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)

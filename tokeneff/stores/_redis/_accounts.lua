@@ -30,7 +30,7 @@ local function account_of(name)
         return loaded[name]
     end
     local found = redis.call('HMGET', root .. ':a:' .. name, 'spent', 'held', 'limits', 'topped', 'start', 'end',
-        'span', 'bucket', 'used', 'from', 'till', 'resets', 'kept', 'budget')
+        'span', 'bucket', 'used', 'from', 'till', 'resets', 'kept', 'window')
     local account = {
         name = name, known = found[1], spent = read(found[1]), held = read(found[2]), limits = read(found[3] or '- - -'),
         topped = read(found[4]), start = tonumber(found[5]) or 0, over = tonumber(found[6]) or 0,
@@ -78,19 +78,24 @@ local function spend(account, amounts, at)
     end
 end
 
--- Have its keys go when nobody will ask for it any more; what counts for ever stays for ever.
-local function keep(account)
-    local key, kept = root .. ':a:' .. account.name, nil
+-- For how many seconds somebody may still ask for it; nil: for ever.
+local function asked_for(account)
     if account.over > 0 then
-        kept = math.max(account.over - now, 0) / 1000000 + WINDOW_KEPT
+        return math.ceil(math.max(account.over - now, 0) / 1000000) + WINDOW_KEPT
     elseif account.span > 0 then
-        kept = (2 * account.span + account.bucket) / 1000000 + WINDOW_KEPT
-    elseif string.sub(account.name, -8) == '|session' then
-        kept = SESSION_KEPT
+        return math.ceil((2 * account.span + account.bucket) / 1000000) + WINDOW_KEPT
+    elseif (account.claim and account.claim.window or account.told) == 'session' then
+        return SESSION_KEPT
     end
+    return nil
+end
+
+-- Have its keys go when nobody asks for it any more.
+local function keep(account)
+    local key, kept = root .. ':a:' .. account.name, asked_for(account)
     redis.call('ZREMRANGEBYSCORE', root .. ':accounts', '-inf', seconds)
     if kept then
-        kept = math.ceil(kept) + DAY
+        kept = kept + DAY -- for this is done once a day at most
         redis.call('EXPIRE', key, exact(kept))
         redis.call('EXPIRE', root .. ':b:' .. account.name, exact(kept))
     end

@@ -1,8 +1,9 @@
 -- What every step shares. This file, _accounts.lua, _holds.lua and the step's own are one script: one atomic call.
 --
 -- KEYS[1] is what all keys of a group begin with, in braces, so that they share a hash slot of a cluster:
---   :a:ACCOUNT  hash    spent, held, limits, topped as "usd tokens requests", what the account is, mark:NAME when told
+--   :a:ACCOUNT  hash    spent, held, limits, topped as "usd tokens requests", what the account is
 --   :b:ACCOUNT  hash    rolling windows: when a bucket begins -> what was spent in it
+--   :m:ACCOUNT  hash    what of it was told once -> when
 --   :h:HOLD     hash    a hold: its claims as they were asked, amounts, floor, since, expires
 --   :e:HOLD     hash    a hold whose lease ran out: what was charged where, for a day
 --   :s:HOLD     string  a hold that was settled, for a day
@@ -21,6 +22,7 @@ local DAY = 86400
 local SETTLED_KEPT = DAY
 local WINDOW_KEPT = 35 * DAY -- after its end
 local SESSION_KEPT = 90 * DAY -- after its last use
+local FOR_EVER = 36500 * DAY
 local JOURNAL = 100000
 local AT_ONCE = 1000 -- leases reclaimed by one step
 

@@ -26,21 +26,23 @@ def _left() -> float:
     return max(getattr(_local, "until", 0.0) - time.monotonic(), _SHORTEST)
 
 
-def _timely(base: type[Any]) -> type[Any]:
+def _timely(base: Any) -> Any:
     """A kind of connection whose waits, together, last no longer than the thread that uses it may wait."""
+    # redis-py has these methods in all its versions, though their types differ.
+    parent: Any = base
 
-    class Timely(base):
+    class Timely(parent):
         def _connect(self) -> Any:
             self.socket_connect_timeout = self.socket_timeout = _left()
-            return super()._connect()
+            return parent._connect(self)
 
         def send_packed_command(self, *args: Any, **options: Any) -> Any:
             self._hurry()
-            return super().send_packed_command(*args, **options)
+            return parent.send_packed_command(self, *args, **options)
 
         def read_response(self, *args: Any, **options: Any) -> Any:
             self._hurry()
-            return super().read_response(*args, **options)
+            return parent.read_response(self, *args, **options)
 
         def _hurry(self) -> None:
             if self._sock is not None:
@@ -69,14 +71,14 @@ class Link:
         """What the keys of each group begin with; on a cluster its primaries are looked through."""
         prefix = self.place.prefix
         if self.place.kind != "cluster":
-            yield "{%s}" % prefix
+            yield f"{{{prefix}}}"
             return
         from redis.cluster import RedisCluster
 
-        found = self.client.scan_iter("{%s*}:accounts" % prefix, count=1000, target_nodes=RedisCluster.PRIMARIES)
+        found = self.client.scan_iter(f"{{{prefix}*}}:accounts", count=1000, target_nodes=RedisCluster.PRIMARIES)
         for key in {bytes(one) for one in found}:
             root = key.decode(errors="replace").removesuffix(":accounts")
-            if root == "{%s}" % prefix or root.startswith("{%s:" % prefix):
+            if root.startswith((f"{{{prefix}}}", f"{{{prefix}:")):
                 yield root
 
     def close(self) -> None:
@@ -86,33 +88,33 @@ class Link:
 def _client(place: Place) -> Any:
     import redis
     from redis.backoff import NoBackoff
+    from redis.connection import Connection, SSLConnection
     from redis.retry import Retry
 
     once: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), "socket_keepalive": True, "protocol": 2}
-    options = {name: value for name, value in place.options.items() if not name.startswith("sentinel_")}
+    options: dict[str, Any] = {name: value for name, value in place.options.items() if not name.startswith("sentinel_")}
     if place.kind == "cluster":
         return _cluster(place, options, once["retry"])
     if place.kind == "sentinel":
         return _watched(place, options, once)
-    base = redis.connection.SSLConnection if place.tls else redis.connection.Connection
+    base = SSLConnection if place.tls else Connection
     host, port = place.hosts[0]
     pool = redis.ConnectionPool(connection_class=_timely(base), host=host, port=port, **once, **options)
     return redis.Redis(connection_pool=pool)
 
 
 def _watched(place: Place, options: dict[str, Any], once: dict[str, Any]) -> Any:
+    import redis
     from redis.connection import Connection, SSLConnection
     from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection, SentinelManagedSSLConnection
 
-    asked = {
+    asked: dict[str, Any] = {
         name.removeprefix("sentinel_"): value for name, value in place.options.items() if name.startswith("sentinel_")
     }
-    tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    tls: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("ssl_")}
     base, managed = (
         (SSLConnection, SentinelManagedSSLConnection) if place.tls else (Connection, SentinelManagedConnection)
     )
-    import redis
-
     watch = Sentinel([], **once)
     watch.sentinels = [
         redis.Redis(
@@ -132,8 +134,9 @@ def _watched(place: Place, options: dict[str, Any], once: dict[str, Any]) -> Any
 def _cluster(place: Place, options: dict[str, Any], retry: Any) -> Any:
     import redis
     from redis.cluster import ClusterNode, RedisCluster
+    from redis.connection import Connection, SSLConnection
 
-    base = redis.connection.SSLConnection if place.tls else redis.connection.Connection
+    base = SSLConnection if place.tls else Connection
     # Before its sixth version redis-py called this otherwise.
     old = redis.__version__.startswith("5.")
     never: dict[str, Any] = {"cluster_error_retry_attempts": 0} if old else {"retry": retry}

@@ -26,4 +26,4 @@ def script(name: str) -> Script:
 
 @cache
 def _read(name: str) -> str:
-    return files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+    return files("tokeneff.stores._redis").joinpath(f"{name}.lua").read_text("utf-8")

@@ -20,10 +20,8 @@ _PLAIN_PREFIX = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _NUMBERS = frozenset(("db", "max_connections", "health_check_interval"))
 _SWITCHES = frozenset(("ssl_check_hostname",))
 _SECRETS = frozenset(("password", "ssl_password", "sentinel_password"))
-_TEXTS = frozenset(
-    "username password client_name sentinel_username sentinel_password ssl_ca_certs ssl_ca_path ssl_ca_data "
-    "ssl_certfile ssl_keyfile ssl_password ssl_cert_reqs ssl_ciphers".split()
-)
+_OF_TLS = ("ssl_ca_certs", "ssl_ca_path", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_ciphers")
+_TEXTS = frozenset((*_OF_TLS, *_SECRETS, "username", "client_name", "sentinel_username"))
 
 
 @dataclass(frozen=True)

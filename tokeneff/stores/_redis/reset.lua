@@ -2,7 +2,6 @@
 
 reclaim()
 local account = account_of(ask.account)
-local key = root .. ':a:' .. account.name
 if not account.known and not account.changed then
     save_all()
     return balance(account.name)
@@ -10,12 +9,7 @@ end
 if not nothing(account.spent) then
     enter('reset', '', { account.name }, ZERO, minus(ZERO, account.spent))
 end
-redis.call('DEL', root .. ':b:' .. account.name)
-for _, field in ipairs(redis.call('HKEYS', key)) do
-    if string.sub(field, 1, 5) == 'mark:' then
-        redis.call('HDEL', key, field)
-    end
-end
+redis.call('DEL', root .. ':b:' .. account.name, root .. ':m:' .. account.name)
 account.spent, account.resets, account.changed = ZERO, account.resets + 1, true
 if account.span > 0 then
     account.from, account.till = 0, 2 ^ 53

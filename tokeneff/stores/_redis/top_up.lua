@@ -2,7 +2,7 @@
 
 reclaim()
 local account = account_of(ask.account)
-account.topped, account.used, account.changed = plus(account.topped, ask.amounts), now, true
+account.topped, account.changed = plus(account.topped, ask.amounts), true
 if ask.note ~= '' then
     enter('top-up', '', { account.name }, ZERO, ZERO, ask.note)
 end
