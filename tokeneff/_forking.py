@@ -18,6 +18,10 @@ class Forking(Protocol):
     guard: threading.Lock
     """Held while at work."""
 
+    def prepare(self) -> None:
+        """Before a fork, with the guard held: let go what must not be there in two processes."""
+        ...
+
     def abandon(self) -> None:
         """In a forked child: take a new guard, and let go what is the parent's."""
         ...
@@ -35,9 +39,12 @@ _taken: dict[int, list[threading.Lock]] = {}
 
 def _before_fork() -> None:
     until = time.monotonic() + _PATIENCE
-    guards = [owner.guard for owner in list(_owners)]
-    taken = [guard for guard in guards if guard.acquire(timeout=max(0.0, until - time.monotonic()))]
-    _taken[threading.get_ident()] = taken
+    taken = _taken[threading.get_ident()] = []
+    for owner in list(_owners):
+        guard = owner.guard
+        if guard.acquire(timeout=max(0.0, until - time.monotonic())):
+            taken.append(guard)
+            owner.prepare()
 
 
 def _in_parent() -> None:

@@ -100,6 +100,11 @@ class Store:
             if not self.keeps:
                 self._close()
 
+    def prepare(self) -> None:
+        """Before a fork: what a child finds of a connection in use, SQLite in the child would take for its own."""
+        if not self.keeps:
+            self._close()
+
     def abandon(self) -> None:
         """In a forked child: the connection is the parent's. Even closing it here would meddle with its locks."""
         self.guard = threading.Lock()

@@ -204,6 +204,9 @@ class MemoryStore:
     def close(self) -> None:
         """What it has stays."""
 
+    def prepare(self) -> None:
+        """Before a fork: nothing."""
+
     def abandon(self) -> None:
         """In a forked child."""
         self.guard = threading.Lock()
