@@ -10,7 +10,7 @@ import pytest
 
 import tokeneff.stores
 from tokeneff.errors import StoreUnavailable
-from tokeneff.stores import Amounts, Claim, Limits
+from tokeneff.stores import Amounts, Claim, Limits, Store
 from tokeneff.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def store(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     kept.clock = clock
 
     def open_store(url: str) -> MemoryStore:
-        assert url == URL
+        assert url in (URL, f"{URL}?prefix=x")
         return kept
 
     monkeypatch.setattr(tokeneff.stores, "open_store", open_store)
@@ -84,7 +84,7 @@ def store(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     return kept
 
 
-def spend(store: MemoryStore, hold: str, amounts: Amounts, *claims: Claim) -> None:
+def spend(store: Store, hold: str, amounts: Amounts, *claims: Claim) -> None:
     store.reserve(hold, amounts, claims, 60 * SECOND)
     store.settle(hold, amounts, claims)
 
@@ -102,25 +102,23 @@ def test_show(run: Run, store: MemoryStore) -> None:
     ran = run("budget", "show")
     assert (ran.code, ran.err) == (0, "")
     assert stripped(ran.out) == [
-        ["budget", "scope", "window", "used", "spent", "held", "left", "limit", "resets"],
+        ["budget", "scope", "used", "spent", "held", "left", "limit", "resets"],
         [
             "10m by team,feature",
             "team=a,feature=s%2Ct",
-            "rolling 10m",
             LITTLE,
             "0.2 %",
             "1",
             "0",
             "499",
             "500 requests",
-            "rolls",
+            "rolling 10m",
         ],
-        ["day", "2025-11-22", FEW, "3.2 %", "$1.50", "$0.1000", "$48.40", "$50.00", LATER],
+        ["day", FEW, "3.2 %", "$1.50", "$0.1000", "$48.40", "$50.00", LATER],
         [
             "hour by user",
             "user=u1",
-            "hour 14",
-            "████████████▒░░░",
+            "█████████▒░░",
             "80 %",
             "$1.50",
             "$0.1000",
@@ -128,15 +126,25 @@ def test_show(run: Run, store: MemoryStore) -> None:
             "$2.00",
             THEN,
         ],
-        ["████████████▒░░░", "76 %", "150,000", "2,000", "48,000", "200,000 tokens"],
-        ["hour by user", "user=u2", "hour 14", LITTLE, "<0.1 %", "$0.000001", "$0", "$2.00", "$2.00", THEN],
+        ["█████████▒░░", "76 %", "150,000", "2,000", "48,000", "200,000 tokens"],
+        ["hour by user", "user=u2", LITTLE, "<0.1 %", "$0.000001", "$0", "$2.00", "$2.00", THEN],
         [LITTLE, "<0.1 %", "12", "0", "199,988", "200,000 tokens"],
         ["total", LITTLE, "<0.1 %", "$0.000001", "$0", "$9.00", "$9.00", "never"],
     ]
 
 
-LITTLE, FEW = "█░░░░░░░░░░░░░░░", "█▒░░░░░░░░░░░░░░"
+LITTLE, FEW = "█░░░░░░░░░░░", "█▒░░░░░░░░░░"
 THEN, LATER = "in 59 min (15:00 UTC)", "in 9 h 59 min (00:00 UTC)"
+
+
+def test_show_all_tells_windows(run: Run, store: MemoryStore) -> None:
+    told = stripped(run("budget", "show", "hour by user", "--all").out)
+    assert [(line[1], line[2], line[-1]) for line in told if line[0] in ("budget", "hour by user")] == [
+        ("scope", "window", "resets"),
+        ("user=u1", "hour 13", "is over"),
+        ("user=u1", "hour 14", THEN),
+        ("user=u2", "hour 14", THEN),
+    ]
 
 
 def accounts(ran: Any) -> list[str]:
@@ -209,7 +217,7 @@ def test_narrow_and_ascii_show(run: Run, store: MemoryStore, monkeypatch: pytest
     assert max(map(len, told.getvalue().splitlines())) <= 60
     told = io.StringIO()
     Console(file=told, width=200).print(table)
-    assert "############+..." in told.getvalue()
+    assert "#########+.." in told.getvalue()
     assert told.getvalue().isascii()
 
 
@@ -407,3 +415,30 @@ def test_every_action_takes_a_store_and_json(run: Run) -> None:
         assert ran.code == 0
         assert "--store URL" in ran.out
         assert "--json" in ran.out
+
+
+@pytest.mark.parametrize("url", [f"{URL}?lease=30s", f"{URL}?lease=30s&prefix=x", f"{URL}?prefix=x&lease=1s"])
+def test_an_option_of_clients_in_the_url(run: Run, store: MemoryStore, url: str) -> None:
+    assert run("budget", "show", "--store", url).code == 0
+
+
+def test_a_file_of_sqlite(run: Run, tmp_path: Path) -> None:
+    from tokeneff.stores.sqlite import SqliteStore
+
+    url = f"sqlite:///{tmp_path}/budgets.db"
+    kept = SqliteStore(url)
+    spend(kept, "c1", Amounts(USD, 10, 1), TOTAL)
+    assert (
+        run("budget", "top-up", "total", "--usd", "1", "--store", url).out
+        == "total|total: +$1.00; $9.00 of $10.00 left\n"
+    )
+    assert run("budget", "reset", "total", "--yes", "--store", url).code == 0
+    assert [entry["step"] for entry in run("budget", "journal", "--store", url, "--json").json["entries"]] == [
+        "reserve",
+        "settle",
+        "top-up",
+        "reset",
+    ]
+    [account] = run("budget", "show", "--store", url, "--json").json["accounts"]
+    assert account["units"]["usd"] == {"limit": 10 * USD, "topped_up": USD, "spent": 0, "held": 0, "left": 10 * USD}
+    kept.close()

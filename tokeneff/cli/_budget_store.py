@@ -32,7 +32,7 @@ def opened(args: argparse.Namespace) -> Generator[Store]:
         )
     _check_file(url)
     try:
-        store = open_store(url)
+        store = open_store(_without_lease(url))
         try:
             yield store
         finally:
@@ -41,6 +41,13 @@ def opened(args: argparse.Namespace) -> Generator[Store]:
         raise UsageError(str(error)) from error
     except StoreUnavailable as error:
         raise UsageError(f"the store cannot be asked: {error}") from error
+
+
+def _without_lease(url: str) -> str:
+    """How long calls are held for is the clients' option, which a URL may be shared with."""
+    place, mark, query = url.partition("?")
+    options = [option for option in query.split("&") if not option.startswith("lease=")]
+    return f"{place}?{'&'.join(options)}" if mark and options else place
 
 
 def _check_file(url: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tokeneff.stores import Amounts, Balance, Entry, Hold, State
 
-_BAR = 16
+_BAR = 12
 _MARKS = ("█", "▒", "░")
 _PLAIN_MARKS = ("#", "+", ".")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,16 +84,17 @@ def left(limit: int | None, spent: int, held: int) -> int | None:
 # -- for people
 
 
-def states_table(states: Sequence[State], now: int, *, plain: bool) -> Table:
+def states_table(states: Sequence[State], now: int, *, plain: bool, windows: bool = False) -> Table:
     """Where accounts stand: a line for each unit that has a limit.
 
     Args:
         states: the accounts. now: the store's clock, in microseconds since 1970.
         plain: whether bars are of ASCII.
+        windows: whether each account's window is told, where it has one.
     """
     from rich.text import Text
 
-    scopes, windows = any(state.scope for state in states), any(state.window for state in states)
+    scopes, windows = any(state.scope for state in states), windows and any(state.window for state in states)
     names = ["budget", *(["scope"] if scopes else []), *(["window"] if windows else [])]
     table = _table([*names, ""], ["used", "spent", "held", "left", "limit"], ["resets"])
     for state in states:
@@ -142,7 +143,7 @@ def _bar(limit: int, spent: int, held: int, plain: bool) -> Text:
 
 def _resets(state: State, now: int) -> str:
     if state.span:
-        return "rolls"
+        return state.window or "rolls"
     if not state.end:
         return "never"
     if state.end <= now:
@@ -214,7 +215,8 @@ def _table(texts: Iterable[str], numbers: Iterable[str], last: Iterable[str]) ->
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in _columns(texts, numbers, last):
         number = justify == "right"
-        table.add_column(name, justify=justify, no_wrap=number or not name, overflow="fold")
+        whole = number or name in ("", "hold", "at (UTC)", "step")
+        table.add_column(name, justify=justify, no_wrap=whole, overflow="fold")
     return table
 
 

@@ -71,7 +71,7 @@ def _show(args: argparse.Namespace, out: Output, store: Store) -> int:
         the_one(states, args.name, args.scope)  # says what there is instead
     out.json({"store": store.url, "accounts": [state_json(state, now) for state in found]})
     if found and not out.as_json:
-        out.show(states_table(found, now, plain=not out.result.encoding.startswith("utf")))
+        out.show(states_table(found, now, plain=not out.result.encoding.startswith("utf"), windows=args.all))
     elif not out.as_json:
         out.line(f"nothing was spent in {store.url} yet" if not states else f"no account has the scope {args.scope}")
     return 0
