@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokeneff._flow import Tokens
-from tokeneff._plain import fields, items, string
+from tokeneff._plain import absent, fields, items, string
 from tokeneff.budgets._limits import Limit, limit_of
 from tokeneff.stores._contract import Amounts
 
@@ -23,6 +23,8 @@ _MARGIN = 16
 """Tokens beside the relative error: what frames a request is not known to the token."""
 _ERRORS = 3
 """Expected errors that the count may be off: within one it is about five times out of six."""
+_LEAST = 0.6
+"""Of our own count: whatever was learnt, a provider's is not less."""
 _IMAGES = 4
 """An image whose size is not known is counted as one of 1,024 pixels square; the largest costs up to this many times
 that (OpenAI's tiles of 2,048 by 768 pixels, Anthropic's long edge of 2,576)."""
@@ -127,7 +129,7 @@ class Bounds:
 
 
 def _input(asked: Asked, prompt: Prompt, expected: int, error: float, limit: Limit) -> int:
-    bound = int(expected * (1 + _ERRORS * error)) + _MARGIN
+    bound = max(int(expected * (1 + _ERRORS * error)), int(prompt.tokens * _LEAST)) + _MARGIN
     if asked.dialect is None:
         return max(bound, limit.context)
     unknown = set(prompt.unknown)
@@ -165,7 +167,13 @@ def _hosted(body: Mapping[str, Any]) -> bool:
         kind = string(told.get("type")) or "function"
         if kind != "function" and "input_schema" not in told and not kind.startswith(_RUN_BY_CALLERS):
             return True
-    return bool(body.get("mcp_servers") or body.get("web_search_options"))
+    return _given(body, "mcp_servers") or _given(body, "web_search_options")
+
+
+def _given(body: Mapping[str, Any], name: str) -> bool:
+    """Whether the caller said anything here; what the SDKs mark as not given is not sent."""
+    value = body.get(name)
+    return value is not None and value is not False and not absent(value)
 
 
 def _output(asked: Asked, limit: Limit) -> tuple[int, bool]:
@@ -200,11 +208,24 @@ def _all_seen(asked: Asked, prompt: Prompt, limit: Limit) -> bool:
         return False
     if "hosted tool" in prompt.unknown and _hosted(body):
         return False
-    return not (body.get("background") or _sounds(body) or body.get("web_search_options") or body.get("prediction"))
+    return not (_sounds(body) or any(_given(body, name) for name in ("background", "web_search_options", "prediction")))
 
 
 def _sounds(body: Mapping[str, Any]) -> bool:
-    return "audio" in items(body.get("modalities")) or body.get("audio") is not None
+    return "audio" in items(body.get("modalities")) or _given(body, "audio")
+
+
+def _kept_an_hour(value: object, depth: int = 0) -> bool:
+    """Whether a mark for the cache asks for an hour."""
+    inner = fields(value) if not isinstance(value, str) else None
+    if inner is None:
+        return depth < 6 and not isinstance(value, str) and any(_kept_an_hour(one, depth + 1) for one in items(value))
+    mark = fields(inner.get("cache_control"))
+    if mark is not None and string(mark.get("ttl")) == "1h":
+        return True
+    return depth < 6 and any(
+        _kept_an_hour(inner.get(name), depth + 1) for name in ("tools", "system", "messages", "content")
+    )
 
 
 class _Costs:
@@ -216,7 +237,7 @@ class _Costs:
         body = asked.body
         tier = body.get("service_tier")
         self._tiers = (None,) if tier in _STANDARD or not isinstance(tier, str) else (None, tier)
-        self._marked = body.get("cache_control") is not None or any(piece.marked for piece in prompt.pieces)
+        self._marked = _given(body, "cache_control") or any(piece.marked for piece in prompt.pieces)
         self._odd = (
             bool(prompt.unknown)
             or asked.dialect is None
@@ -229,7 +250,7 @@ class _Costs:
         kinds = [Tokens(count, 0)]
         if self._marked or self._asked.dialect != "messages":
             kinds.append(Tokens(count, 0, cache_write=count))
-        if self._marked:
+        if self._marked and _kept_an_hour(self._asked.body):
             kinds.append(Tokens(count, 0, cache_write=count, cache_write_1h=count))
         if self._odd or self._spoken:
             kinds += [Tokens(count, 0, image_input=count), Tokens(count, 0, audio_input=count)]

@@ -27,11 +27,11 @@ _pause = 0.0
 
 def hold(holding: Holding) -> None:
     """Renew its holds from now on."""
-    global _running
+    global _running, _pause
     with _lock:
         _holdings[id(holding)] = holding
         if not _running:
-            _running = True
+            _running, _pause = True, holding.lease / BEATS / 1e6
             threading.Thread(target=_beat, name="tokeneff-heartbeat", daemon=True).start()
         elif holding.lease / BEATS / 1e6 < _pause:
             _wake.set()
@@ -50,14 +50,16 @@ def held() -> int:
 def _beat() -> None:
     global _running, _pause
     while True:
+        early = _wake.wait(_pause)
         with _lock:
-            if not _holdings:
+            holdings = list(_holdings.values())
+            if not holdings:
                 _running = False
                 return
-            _pause = min(holding.lease for holding in _holdings.values()) / BEATS / 1e6
+            _pause = min(holding.lease for holding in holdings) / BEATS / 1e6
             _wake.clear()
-        if not _wake.wait(_pause):
-            _renew(list(_holdings.values()))
+        if not early:
+            _renew(holdings)
 
 
 def _renew(holdings: list[Holding]) -> None:
