@@ -80,7 +80,7 @@ def asked(query: str) -> tuple[set[str], set[str]]:
     return set(re.findall(r"\b(?:tokeneff|gen_ai)_\w+", bare)), labels
 
 
-@pytest.mark.parametrize(("where", "query"), queries().items())
+@pytest.mark.parametrize(("where", "query"), queries().items(), ids=list(queries()))
 def test_every_name_that_is_asked_for_is_recorded(where: str, query: str) -> None:
     series, labels = asked(query)
     assert series
