@@ -141,6 +141,44 @@ def test_a_refused_call_is_a_failed_span(lab: Lab) -> None:
     assert "tokeneff.client.unpriced_calls" not in lab.metrics()  # nothing was answered
 
 
+def test_of_several_budgets_the_one_that_refused_is_counted(lab: Lab) -> None:
+    """Through the front door: one budget is nearly spent, and another one has no room."""
+    lab.provider.default = TEXT
+    tight = tokeneff.Budget(usd=10, per="day", name="tight", on_unknown_price="allow")
+    two = tokeneff.Budget(requests=2, per="hour", by="user", name="two calls")
+    watched = tokeneff.Budget(requests=1, per="total", then="shadow", name="watched")
+    client = lab.client("openai", budget=[tight, two, watched], store="memory://seen")
+    with tokeneff.tag(user="u1"):
+        ask(client)
+        ask(client)
+        for _ in range(2):
+            with pytest.raises(BudgetExceeded):
+                ask(client)
+    with tokeneff.tag(user="u2"):
+        ask(client)
+    first, second, refused, _, third = ({**(span.attributes or {})} for span in lab.spans)
+    assert (first[ABOUT + "name"], ABOUT + "action" in first) == ("watched", False)
+    assert (second[ABOUT + "action"], third[ABOUT + "action"]) == ("shadow", "shadow")
+    assert (refused[ABOUT + "action"], refused["error.type"]) == ("block", "tokeneff.errors.BudgetExceeded")
+    assert [event.name for event in lab.spans[2].events if event.name == ABOUT + "refused"]
+    metrics = told(lab)
+    counts = {(about["name"], about["action"]): value for about, value in metrics["refusals"][1]}
+    assert counts == {
+        ("tight", "block"): 0,
+        ("two calls", "block"): 2,
+        ("watched", "block"): 0,
+        ("watched", "shadow"): 2,
+    }
+    spent = {(about["name"], about.get("scope")): value for about, value in metrics["spent"][1]}
+    assert spent == {
+        ("tight", None): 0.0,
+        ("two calls", "user=u1"): 2,
+        ("two calls", "user=u2"): 1,
+        ("watched", None): 3,
+    }
+    assert {value for _, value in metrics["held"][1]} == {0}
+
+
 def test_a_call_that_no_store_answered_for(lab: Lab) -> None:
     lab.provider.queue(TEXT)
     ask(guarded(lab, Guard(action="open", events=(GuardEvent("store_unavailable", 1, {"store": "redis://x"}),))))

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from tokeneff._flow import Guard
 
 _NAMES = {"budget": "name"}
+_DEEDS = {
+    "block": ("refused", "price_unknown"),
+    "cut": ("cut",),
+    "downgrade": ("downgraded",),
+    "queue": ("queued",),
+    "shadow": ("would_block",),
+    "warn": ("over", "threshold"),
+}
+"""Events that say which budget it was that did so."""
 _AMOUNTS = frozenset(("limit", "spent", "held", "remaining", "asked"))
 """Of the event's unit."""
 
@@ -36,6 +45,15 @@ def guard_attributes(found: dict[str, Any], guard: Guard) -> None:
         found[names.BUDGET_REMAINING] = amount(unit, guard.remaining)
     if guard.action:
         found[names.BUDGET_ACTION] = guard.action
+
+
+def doer(guard: Guard) -> tuple[str, str]:
+    """The budget that gave the call its action, which need not be the tightest, and the unit that it was short of."""
+    for event in reversed(guard.events):
+        if event.name in _DEEDS.get(guard.action, ()) and event.attributes.get("budget"):
+            budget = str(event.attributes["budget"])
+            return budget, str(event.attributes.get("unit") or (guard.unit if budget == guard.budget else ""))
+    return guard.budget, guard.unit
 
 
 def add_guard_events(add_event: Callable[..., None], guard: Guard) -> None:

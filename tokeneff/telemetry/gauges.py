@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from tokeneff._plain import sound
 from tokeneff.budgets._seen import Seen, balances
 from tokeneff.telemetry import names
-from tokeneff.telemetry.budgets import amount
+from tokeneff.telemetry.budgets import amount, doer
+
+if TYPE_CHECKING:
+    from tokeneff._flow import Guard
 
 _MOST_SCOPED = 200
 """Accounts that are told apart by their scope: the newest. Each is a series for each of its units."""
@@ -39,9 +43,10 @@ class BudgetInstruments:
         text = "Calls that did not fit a budget or could not be held against it, by what was done about them."
         meter.create_observable_counter(names.BUDGET_REFUSALS, [self._observe_refused], "{call}", text)
 
-    def refused(self, budget: str, action: str, unit: str) -> None:
+    def refused(self, guard: Guard) -> None:
         """Count a call that did not fit."""
-        key = budget, action, unit
+        budget, unit = doer(guard)
+        key = budget, guard.action, unit
         with self._lock:
             self._refused[key] = self._refused.get(key, 0) + 1
 

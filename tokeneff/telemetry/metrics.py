@@ -172,7 +172,7 @@ class Instruments:
             with _lock:
                 budgets = self._budgets = self._budgets or BudgetInstruments(self._meter)
         if guard.action:
-            budgets.refused(guard.budget, guard.action, guard.unit)
+            budgets.refused(guard)
 
     def _record(self, ended: _Ended) -> None:
         dimensions = {**ended.start, **ended.extra.dimensions}
