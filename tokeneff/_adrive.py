@@ -38,11 +38,13 @@ async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
 async def perform(run: Run, effect: Effect) -> Effect | None:
     """Do blocking work for a policy in a thread and answer it."""
     import anyio
+    import anyio.lowlevel
     import anyio.to_thread
 
     try:
         if isinstance(effect, Do):
             value = await anyio.to_thread.run_sync(effect.fn, *effect.args)
+            await anyio.lowlevel.checkpoint_if_cancelled()  # or it would be found out with the call half sent
         elif isinstance(effect, Wait):
             value = await _wait(effect)
         elif isinstance(effect, Sleep):
