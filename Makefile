@@ -2,6 +2,7 @@
 # make test          the whole suite on the newest SDKs
 # make test-matrix   what an SDK has a part in, on every supported SDK line, each in an environment of its own
 # make test-peers    one span per call beside other instrumentors
+# make test-frameworks  budgets in agent frameworks, in an environment that has them
 # make test-backends Phoenix, MLflow and Prometheus, started on loopback
 # make fuzz          every property test on new random examples, over and over, until one fails
 # make soak          100,000 calls and 10,000 dropped streams, which leave nothing behind
@@ -10,7 +11,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test test-matrix test-peers test-backends fuzz soak lint format bench clean env
+.PHONY: demo test test-matrix test-peers test-frameworks test-backends fuzz soak lint format bench clean env
 
 WORKERS ?= 2
 PYTEST := -n $(WORKERS) -q
@@ -22,6 +23,7 @@ openai2 := openai==2.* anthropic==1.*
 
 env:
 	@.ci/env .venv --group dev
+	@.ci/redis
 	@[ -d .venv/lib/python3*/site-packages/litellm ] || .venv/bin/python -m pip install --quiet --no-deps --group differential
 
 demo:
@@ -40,6 +42,10 @@ matrix-%:
 
 test-peers:
 	@.ci/peers
+
+test-frameworks:
+	@.ci/env .venv-frameworks --group frameworks
+	.venv-frameworks/bin/pytest -q tests/frameworks
 
 test-backends:
 	@.ci/backends

@@ -13,9 +13,20 @@ from typing import TYPE_CHECKING, Any
 from tokeneff._api import install, uninstall, unwrap, usage, wrap
 from tokeneff._version import __version__
 from tokeneff.context import tag
-from tokeneff.errors import LedgerError, OtelAlreadyConfigured, PricesError, TokeneffError, UnsupportedClient
+from tokeneff.errors import (
+    BudgetExceeded,
+    BudgetUnavailable,
+    LedgerError,
+    OtelAlreadyConfigured,
+    PricesError,
+    PriceUnknown,
+    StoreError,
+    TokeneffError,
+    UnsupportedClient,
+)
 
 if TYPE_CHECKING:
+    from tokeneff.budgets import Budget, budget, rolling
     from tokeneff.ledger import CallRecord, Ledger
     from tokeneff.otel import OtelSetup, configure_otel
     from tokeneff.prices import Cost, Prices
@@ -23,6 +34,9 @@ if TYPE_CHECKING:
     from tokeneff.totals import Latency, Total, Usage
 
 __all__ = [
+    "Budget",
+    "BudgetExceeded",
+    "BudgetUnavailable",
     "CallRecord",
     "Cost",
     "Latency",
@@ -30,17 +44,21 @@ __all__ = [
     "LedgerError",
     "OtelAlreadyConfigured",
     "OtelSetup",
+    "PriceUnknown",
     "Prices",
     "PricesError",
+    "StoreError",
     "TokenCount",
     "TokeneffError",
     "Total",
     "UnsupportedClient",
     "Usage",
     "__version__",
+    "budget",
     "configure_otel",
     "count",
     "install",
+    "rolling",
     "tag",
     "uninstall",
     "unwrap",
@@ -49,6 +67,9 @@ __all__ = [
 ]
 
 _LATER = {
+    "Budget": "tokeneff.budgets",
+    "budget": "tokeneff.budgets",
+    "rolling": "tokeneff.budgets",
     "CallRecord": "tokeneff.ledger",
     "Ledger": "tokeneff.ledger",
     "Cost": "tokeneff.prices",

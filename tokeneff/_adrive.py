@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from tokeneff import _reaper
 from tokeneff._drive import Sent, deliver, finish
-from tokeneff._flow import Call, Do, Effect, Forward, Run, Wait, too_late
+from tokeneff._flow import Call, Do, Effect, Forward, Run, Sleep, Wait, too_late
 
 
 async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
@@ -26,7 +27,7 @@ async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
         effect = run.resume(sent.outcome)
         if effect is not None and sent.error is not None and not isinstance(sent.error, Exception):
             # Cancelled: what is left to settle must not be cancelled with it.
-            await asettle(run, effect)
+            await _leave(run, effect, sent.error)
             break
     try:
         return deliver(run, sent)
@@ -37,18 +38,36 @@ async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
 async def perform(run: Run, effect: Effect) -> Effect | None:
     """Do blocking work for a policy in a thread and answer it."""
     import anyio
+    import anyio.lowlevel
     import anyio.to_thread
 
     try:
         if isinstance(effect, Do):
             value = await anyio.to_thread.run_sync(effect.fn, *effect.args)
+            await anyio.lowlevel.checkpoint_if_cancelled()  # or it would be found out with the call half sent
         elif isinstance(effect, Wait):
             value = await _wait(effect)
+        elif isinstance(effect, Sleep):
+            value = await anyio.sleep(effect.seconds)
         else:
             raise too_late()
     except Exception as error:  # noqa: BLE001 - the policy decides what its store's failure means
         return run.throw(error)
+    except BaseException as error:
+        # Cancelled, and a store may still be at work in its thread: what was begun is put in order.
+        await _leave(run, run.abandon(error), error)
+        raise
     return run.resume(value)
+
+
+async def _leave(run: Run, effect: Effect | None, error: BaseException) -> None:
+    """Let every policy finish, whose caller is leaving."""
+    if effect is None:
+        return
+    if isinstance(error, GeneratorExit):  # thrown away with its loop, where nothing can be awaited
+        _reaper.hand_over(partial(finish, run, effect))
+    else:
+        await asettle(run, effect)
 
 
 async def _wait(effect: Wait) -> Any:

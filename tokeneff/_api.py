@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from tokeneff.budgets import Budget
     from tokeneff.ledger import Ledger
     from tokeneff.prices import Prices
+    from tokeneff.stores import Store
     from tokeneff.totals import Usage
 
 C = TypeVar("C")
@@ -32,6 +34,9 @@ def wrap(
     remember_messages: bool | None = None,
     ledger: str | Ledger | Literal[False] | None = None,
     prices: str | PathLike[str] | Prices | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
+    store: str | Store | None = None,
+    on_store_error: Literal["open", "closed"] | None = None,
 ) -> C:
     """Get a client that is used exactly like the one passed, and whose every call is in OpenTelemetry.
 
@@ -65,10 +70,20 @@ def wrap(
             variable ``TOKENEFF_LEDGER`` where nothing is given here, and ``False`` for none at all.
         prices: a ``prices.toml`` with prices of your own, which win over the listed ones (see
             :class:`tokeneff.prices.Prices`); the environment variable ``TOKENEFF_PRICES`` where nothing is given here.
+        budget: what may be spent: a :class:`Budget`, or several, all of which a call has to fit. Each call is held for
+            with what it may cost at most before it is sent, and settled with what it did cost when it is over. A call
+            that does not fit raises :class:`BudgetExceeded`, unless its budget says otherwise; a stream that comes to a
+            limit is closed, and raises it where the next chunk is asked for.
+        store: where budgets are kept: ``"memory://"`` (this process, the default), ``"sqlite:///budgets.db"`` (all
+            processes of a machine), ``"redis://host:6379/0"`` (a fleet), or an opened store; the environment variable
+            ``TOKENEFF_STORE`` where nothing is given here.
+        on_store_error: when the store cannot be asked, ``"open"`` (the default) lets calls go on, counted here and
+            reconciled when it is back; ``"closed"`` raises :class:`BudgetUnavailable`.
 
     Raises:
         UnsupportedClient: ``client`` is none that can be wrapped; the text says what can.
         LedgerError, PricesError: that file cannot be used; the text says why.
+        StoreError: there is no such store; the text says what to write or install.
         TypeError, ValueError: an argument is wrong; the text says what to write.
     """
     arguments = _given(locals())
@@ -105,6 +120,9 @@ def install(
     remember_messages: bool | None = None,
     ledger: str | Ledger | Literal[False] | None = None,
     prices: str | PathLike[str] | Prices | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
+    store: str | Store | None = None,
+    on_store_error: Literal["open", "closed"] | None = None,
 ) -> None:
     """Have every client that is constructed from now on be a wrapped one, for code that builds its own.
 
@@ -119,7 +137,7 @@ def install(
 
     Args:
         tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages,
-        ledger, prices: as for :func:`wrap`.
+        ledger, prices, budget, store, on_store_error: as for :func:`wrap`.
     """
     arguments = _given(locals())
     from tokeneff._install import install_for

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from tokeneff._flow import Call, Do, Effect, Forward, Outcome, Run, Wait, too_late
+from tokeneff._flow import Call, Do, Effect, Forward, Outcome, Run, Sleep, Wait, too_late
 from tokeneff._log import log_once
 
 
@@ -69,10 +70,15 @@ def perform(run: Run, effect: Effect) -> Effect | None:
             value = effect.fn(*effect.args)
         elif isinstance(effect, Wait):
             value = effect.future.result(effect.timeout)
+        elif isinstance(effect, Sleep):
+            value = time.sleep(effect.seconds)
         else:
             raise too_late()
     except Exception as error:  # noqa: BLE001 - the policy decides what its store's failure means
         return run.throw(error)
+    except BaseException as error:
+        finish(run, run.abandon(error))  # interrupted: what was begun is put in order
+        raise
     return run.resume(value)
 
 

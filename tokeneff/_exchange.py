@@ -14,6 +14,7 @@ from tokeneff._log import log_once
 
 if TYPE_CHECKING:
     from tokeneff.adapters import Reader
+    from tokeneff.budgets._meter import Meter
 
 SKIP = object()
 """What a stream event is turned into that the caller must not see."""
@@ -39,6 +40,7 @@ class Exchange:
         "first",
         "last",
         "live",
+        "meter",
         "reader",
         "response",
         "sent",
@@ -53,6 +55,8 @@ class Exchange:
         self.response: Any = None
         self.live: Any = None
         """The watch inside a response that is still coming."""
+        self.meter: Meter | None = None
+        """Who watches what a stream costs, if somebody does."""
         self.sent: Mapping[str, Any] | None = None
         self.status: int | None = None
         self.chunks = 0

@@ -1,4 +1,4 @@
-"""How a call travels: what it is, how it ended, and the policies that it passes.
+"""How a call travels: the policies that it passes, and what they ask of whoever drives them.
 
 A policy is one generator, written once for blocking and awaiting callers::
 
@@ -7,165 +7,60 @@ A policy is one generator, written once for blocking and awaiting callers::
         return outcome
 
 :class:`Run` stacks policies and turns them into a flat row of effects for a driver to perform. Nothing here does I/O
-or imports anything but the standard library.
+or imports anything but the standard library. What a call is, and how it ended, are values of :mod:`tokeneff._values`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from tokeneff._log import log_once
+from tokeneff._values import (
+    UNKNOWN,
+    Action,
+    Attempt,
+    Call,
+    Ending,
+    Facts,
+    Failure,
+    Guard,
+    GuardEvent,
+    Outcome,
+    Source,
+    Tokens,
+    Written,
+)
 from tokeneff.errors import TokeneffError
 
-if TYPE_CHECKING:
-    from tokeneff.accounts import Account
-    from tokeneff.adapters import Endpoint, Family
-
-Ending: TypeAlias = Literal["read", "broken_off", "dropped", "cancelled", "failed", "refused"]
-Source: TypeAlias = Literal["provider", "estimated", "unknown"]
-
-
-class Call(NamedTuple):
-    """One call by the user, as the SDK hands it over, above the SDK's own retries."""
-
-    client: Any
-    family: Family
-    endpoint: Endpoint
-    cast_to: Any
-    options: Any
-    stream: bool
-    stream_cls: Any
-    raw: str | None
-    """``None`` for a parsed reply, else the mode of ``with_raw_response`` / ``with_streaming_response``."""
-    tags: Mapping[str, Any]
-    method: Callable[..., Any]
-    """The SDK's own ``request``, bound to the client."""
-    scope: Any = None
-    """The OpenTelemetry context to be active while the call is sent."""
-    ask_usage: bool = False
-    """Whether the stream is asked for a usage chunk that the caller does not get to see."""
-    capture: bool = False
-    """Whether somebody wants the messages themselves."""
-    begun: Callable[[Any], None] | None = None
-    """Told, as the call is being sent, what will fill with the reply (its ``Exchange``)."""
-
-    @property
-    def body(self) -> Mapping[str, Any]:
-        """The JSON body as the SDK got it, or an empty mapping."""
-        data = self.options.json_data
-        return data if isinstance(data, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]
-
-    def with_(self, **changes: Any) -> Call:
-        """A copy of this call with some fields changed."""
-        return self._replace(**changes)
-
-
-class Tokens(NamedTuple):
-    """Token counts of one reply. ``input_tokens`` and ``output_tokens`` are totals; the rest are parts of them."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read: int | None = None
-    cache_write: int | None = None
-    reasoning: int | None = None
-    text_input: int | None = None
-    image_input: int | None = None
-    audio_input: int | None = None
-    text_output: int | None = None
-    image_output: int | None = None
-    audio_output: int | None = None
-    text_cache_read: int | None = None
-    image_cache_read: int | None = None
-    audio_cache_read: int | None = None
-    cache_write_1h: int | None = None
-    """The part of ``cache_write`` that was written to be kept for an hour."""
-    input_source: Source = "provider"
-    output_source: Source = "provider"
-
-    @property
-    def source(self) -> Source:
-        """The weaker of the two sources: where the counts came from, said without flattery."""
-        sources = (self.input_source, self.output_source)
-        if "estimated" in sources:
-            return "estimated"
-        return "unknown" if "unknown" in sources else "provider"
-
-
-UNKNOWN = Tokens(input_source="unknown", output_source="unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What went wrong, without the exception: a kept traceback would keep the caller's dropped stream alive."""
-
-    type: str
-    """A name of low cardinality for ``error.type``: the provider's code, else the exception's full class name."""
-    message: str = ""
-    status: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try that failed and was sent again by the SDK."""
-
-    at: int
-    """When it failed, in nanoseconds since the epoch."""
-    error: str
-    status: int | None = None
-    delay: float | None = None
-    """Seconds that the SDK waited before the next try."""
-
-
-class Written(NamedTuple):
-    """What a reply consists of, for telling its tokens apart."""
-
-    text: str = ""
-    reasoning: str = ""
-    tool_calls: tuple[tuple[str, str], ...] = ()
-    """Name and arguments (JSON text) of each."""
-
-
-class Facts(NamedTuple):
-    """What the reply said of itself."""
-
-    id: str | None = None
-    model: str | None = None
-    finish_reasons: tuple[str, ...] = ()
-    service_tier: str | None = None
-    fingerprint: str | None = None
-    conversation: str | None = None
-    output: tuple[Any, ...] | None = None
-    """Messages in the conventions' form; only when content is captured."""
-    written: Written | None = None
-    """What was read of the reply."""
-
-
-class Outcome(NamedTuple):
-    """How a call ended. Times are seconds of ``time.perf_counter``."""
-
-    ending: Ending
-    started: float
-    ended: float
-    tokens: Tokens = UNKNOWN
-    facts: Facts = Facts()
-    failure: Failure | None = None
-    attempts: tuple[Attempt, ...] = ()
-    first_chunk: float | None = None
-    last_chunk: float | None = None
-    chunks: int = 0
-    status: int | None = None
-    sent: Mapping[str, Any] | None = None
-    """The JSON body as it left, where the SDK prepared one."""
-    account: Account | None = None
-    """What its tokens were and cost, where accounts are kept."""
-
-    @property
-    def seconds(self) -> float:
-        """From the start of the call to its end."""
-        return self.ended - self.started
+__all__ = [
+    "UNKNOWN",
+    "Abandoned",
+    "Action",
+    "Attempt",
+    "Call",
+    "Do",
+    "Effect",
+    "Ending",
+    "Facts",
+    "Failure",
+    "Forward",
+    "Guard",
+    "GuardEvent",
+    "Outcome",
+    "Policy",
+    "Run",
+    "Sleep",
+    "Source",
+    "Tokens",
+    "Wait",
+    "Written",
+    "do",
+    "forward",
+    "too_late",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +86,22 @@ class Wait:
     timeout: float
 
 
-Effect: TypeAlias = Forward | Do | Wait
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Effect: let so many seconds pass."""
+
+    seconds: float
+
+
+class Abandoned(BaseException):
+    """Thrown into a policy whose call is given up in the middle of an effect: its caller was cancelled or interrupted.
+
+    What the effect came to is not known. The policy may still have work done (`Do`) to put its affairs in order, and
+    then lets this go on; nothing is sent any more.
+    """
+
+
+Effect: TypeAlias = Forward | Do | Wait | Sleep
 Policy: TypeAlias = Callable[[Call], Generator[Effect, Any, Outcome]]
 
 
@@ -212,7 +122,7 @@ class Run:
     wire's: forwards between policies are dealt with here), or ``None`` when every policy has returned.
     """
 
-    __slots__ = ("_depth_call", "_last", "_policies", "_stack", "begun", "outcome", "refusal")
+    __slots__ = ("_depth_call", "_last", "_policies", "_stack", "abandoned", "begun", "outcome", "refusal")
 
     def __init__(self, policies: Sequence[Policy], call: Call) -> None:
         self._policies = policies
@@ -221,6 +131,8 @@ class Run:
         self._last: list[Outcome | None] = []
         self.begun = False
         """Whether the reply is the caller's to read: from then on nothing can be sent again."""
+        self.abandoned: Failure | None = None
+        """Why the call was given up, if it was."""
         self.outcome: Outcome | None = None
         self.refusal: TokeneffError | None = None
 
@@ -235,6 +147,15 @@ class Run:
     def throw(self, error: BaseException) -> Effect | None:
         """Answer the last effect with the error that it met."""
         return self._step(None, error)
+
+    def abandon(self, error: BaseException) -> Effect | None:
+        """The caller is gone, from the middle of the last effect: let every policy put its affairs in order.
+
+        Nothing is sent from here on. To those that wait for an outcome the call was cancelled.
+        """
+        kind = type(error)
+        self.abandoned = Failure(f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}", str(error))
+        return self._step(None, Abandoned())
 
     def _enter(self, call: Call) -> Effect | None:
         depth = len(self._stack)
@@ -263,8 +184,12 @@ class Run:
                 value = self._refused(refused)
                 self._pop()
                 continue
+            except Abandoned:
+                value, error = self._last[-1] or self._given_up(), None
+                self._pop()
+                continue
             except Exception as fault:  # noqa: BLE001 - a policy's own fault must not reach the call
-                if self._last[-1] is None:
+                if self._last[-1] is None and self.abandoned is None:
                     return self._skip(fault)
                 log_once(("policy", type(fault)), "a policy failed and was left out of a call", exc_info=fault)
                 value, error = self._last[-1] or self._refused(fault), None
@@ -272,9 +197,9 @@ class Run:
                 continue
             if type(effect) is not Forward:
                 return effect
-            if not self.begun:
+            if not self.begun and self.abandoned is None:
                 return self._enter(effect.call)
-            value, error = None, too_late()
+            value, error = None, too_late() if self.abandoned is None else Abandoned()
         self.outcome = value
         return None
 
@@ -290,8 +215,11 @@ class Run:
         return self._step(None, None)
 
     def _refused(self, error: Exception) -> Outcome:
-        name = f"{type(error).__module__}.{type(error).__qualname__}"
-        return Outcome("refused", 0.0, 0.0, failure=Failure(name, str(error)))
+        name, guard = f"{type(error).__module__}.{type(error).__qualname__}", getattr(error, "guard", None)
+        return Outcome("refused", 0.0, 0.0, failure=Failure(name, str(error)), guard=guard)
+
+    def _given_up(self) -> Outcome:
+        return Outcome("cancelled", 0.0, 0.0, failure=self.abandoned)
 
 
 def too_late() -> RuntimeError:

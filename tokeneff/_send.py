@@ -16,6 +16,7 @@ from tokeneff._settings import Settings
 from tokeneff._watch import WatchedAsyncStream, WatchedBody, WatchedStream
 from tokeneff.adapters import Family
 from tokeneff.context import current_tags
+from tokeneff.errors import BudgetExceeded
 
 _RAW = "X-Stainless-Raw-Response"
 
@@ -159,6 +160,8 @@ def _told(items: Iterator[Any], live: WatchedStream) -> Iterator[Any]:
             if item is not SKIP:
                 yield item
     except Exception as error:
+        if type(error) is BudgetExceeded:
+            live.close()
         live.end("failed", error)
         raise
     live.end("read")
@@ -170,6 +173,8 @@ async def _atold(items: AsyncIterator[Any], live: WatchedAsyncStream) -> AsyncIt
             if item is not SKIP:
                 yield item
     except Exception as error:
+        if type(error) is BudgetExceeded:
+            await live.aclose()
         await live.end("failed", error)
         raise
     await live.end("read")

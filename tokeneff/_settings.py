@@ -14,6 +14,7 @@ from tokeneff._warm import import_whole, warm
 
 if TYPE_CHECKING:
     from tokeneff.accounts._accounts import Accounts
+    from tokeneff.budgets._policy import Guards
     from tokeneff.ledger import Ledger
     from tokeneff.prices import Prices
     from tokeneff.telemetry import Telemetry
@@ -31,6 +32,7 @@ class Settings:
         "arguments",
         "asks_usage",
         "capture",
+        "guards",
         "ledger",
         "memory",
         "policies",
@@ -63,9 +65,10 @@ class Settings:
         keeps_content = self.ledger is not None and self.ledger.content
         self.capture: bool = capture.wanted or keeps_content
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
-        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy)
+        self.guards: Guards = self._guards(arguments)
+        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, self.guards.policy)
         import_whole("httpx2")
-        if self.ledger is not None or self.telemetry.observed():
+        if self.ledger is not None or self.telemetry.observed() or arguments.get("budget"):
             # The first call needs the price list, and may well be answered before it is read.
             warm("prices", self.prices.preload)
 
@@ -74,6 +77,17 @@ class Settings:
         from tokeneff.tokens import counter
 
         return Accounts(counter(), self.prices)
+
+    def _guards(self, arguments: dict[str, Any]) -> Guards:
+        from tokeneff.budgets._wiring import guards
+
+        return guards(
+            arguments.get("budget"),
+            arguments.get("store"),
+            arguments.get("on_store_error", "open"),
+            self.prices,
+            lambda: self.ledger is None and not self.telemetry.observed(),
+        )
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""
@@ -90,6 +104,10 @@ class Settings:
             plain["capture_content"] = False  # never the content without the mask
             if self.ledger is not None:
                 plain["ledger"] = self.ledger.url
+        if "budget" in plain or "store" in plain:
+            from tokeneff.budgets._wiring import portable
+
+            plain = portable(plain)
         return _restore, (plain,)
 
 

@@ -12,14 +12,19 @@ import zlib
 from collections.abc import AsyncIterator, Iterator
 from time import perf_counter
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokeneff import _reaper
 from tokeneff._adrive import asettle
+from tokeneff._chunks import AsyncChunks
 from tokeneff._drive import settle
 from tokeneff._exchange import Exchange
 from tokeneff._flow import Ending, Outcome, Run
 from tokeneff._log import log_once
+from tokeneff.errors import BudgetExceeded
+
+if TYPE_CHECKING:
+    from tokeneff._sse import Scout
 
 _KEEP = 16 * 1024 * 1024
 """Bytes kept of a reply that the caller reads as bytes, to find its usage at the end; beyond, it is unknown."""
@@ -28,7 +33,18 @@ _KEEP = 16 * 1024 * 1024
 class WatchedBody:
     """What is common to a body read blocking and one read awaiting."""
 
-    __slots__ = ("__weakref__", "_body", "_encoding", "_kept", "_key", "_kind", "_newest", "_size", "exchange")
+    __slots__ = (
+        "__weakref__",
+        "_body",
+        "_encoding",
+        "_kept",
+        "_key",
+        "_kind",
+        "_newest",
+        "_scout",
+        "_size",
+        "exchange",
+    )
 
     def __init__(self, body: Any, exchange: Exchange, response: Any) -> None:
         self._body = body
@@ -40,6 +56,11 @@ class WatchedBody:
         self._newest = b""
         readable = "json" in self._kind or "event-stream" in self._kind
         self._kept: list[bytes] | None = [] if exchange.call.raw is not None and readable else None
+        self._scout: Scout | None = None
+        if exchange.meter is not None and self._kept is not None:
+            from tokeneff._sse import scout
+
+            self._scout = scout(self._kind, self._encoding, exchange.call)
 
     def arm(self, run: Run) -> None:
         """From now on the end of the reply is told, once, to ``run``."""
@@ -60,13 +81,15 @@ class WatchedBody:
         if exchange.first is None:
             exchange.first = now
         try:
-            return exchange.reader.event(data)
+            data = exchange.reader.event(data)
         except Exception as fault:  # noqa: BLE001 - an event that we misread is still the caller's
             log_once(("event", type(exchange.reader)), "a stream event could not be read: %r", fault, exc_info=fault)
-            return data
+        if exchange.meter is not None and self._scout is None:
+            exchange.meter.heard(exchange.reader)
+        return data
 
     def saw(self, chunk: bytes) -> None:
-        """Bytes that came for the caller."""
+        """Bytes that came for the caller. Raises BudgetExceeded where a budget has no room for more."""
         self._newest = chunk
         exchange = self.exchange
         if exchange.first is None:
@@ -78,6 +101,13 @@ class WatchedBody:
             self._kept.append(chunk)
             if self._size > _KEEP:
                 self._kept = None
+        if self._scout is not None and exchange.meter is not None and self._scout.read(chunk):
+            exchange.meter.heard(self._scout.reader)
+
+    @property
+    def reads(self) -> Any:
+        """The reader that is at the newest event."""
+        return self.exchange.reader if self._scout is None else self._scout.reader
 
     def over(self, ending: Ending, error: BaseException | None = None) -> tuple[Run, Outcome] | None:
         """The first time: what is to be told to whom."""
@@ -89,6 +119,8 @@ class WatchedBody:
         if ending in ("broken_off", "dropped") and (b"[DONE]" in self._newest[-16:] or exchange.reader.terminal):
             ending = "read"
         failure = None if error is None else exchange.call.family.failure(error)
+        if exchange.meter is not None and exchange.meter.failure is not None:
+            ending, failure = "broken_off", exchange.meter.failure
         return run, exchange.outcome(ending, failure)
 
     def _read_kept(self) -> None:
@@ -157,6 +189,10 @@ class WatchedStream(WatchedBody):
                     yield chunk
         except GeneratorExit:
             raise
+        except BudgetExceeded as error:
+            self._body.close()  # at once: the caller may take a while to close the response
+            self.end("broken_off", error)
+            raise
         except BaseException as error:
             self.end("cancelled" if not isinstance(error, Exception) else "failed", error)
             raise
@@ -187,7 +223,7 @@ class WatchedAsyncStream(WatchedBody):
     __slots__ = ()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return _AsyncChunks(self, self._body.__aiter__())
+        return AsyncChunks(self, self._body.__aiter__())
 
     async def aclose(self) -> None:
         ending, error = self.closing()
@@ -203,38 +239,6 @@ class WatchedAsyncStream(WatchedBody):
             effect = run.resume(outcome)
             if effect is not None:
                 await asettle(run, effect)
-
-
-class _AsyncChunks:
-    """Not a generator: one more of those would be one more for the event loop to close."""
-
-    __slots__ = ("_chunks", "_next", "_watched")
-
-    def __init__(self, watched: WatchedAsyncStream, chunks: AsyncIterator[bytes]) -> None:
-        self._watched = watched
-        self._chunks = chunks
-        self._next = chunks.__anext__
-
-    def __aiter__(self) -> _AsyncChunks:
-        return self
-
-    async def __anext__(self) -> bytes:
-        watched = self._watched
-        try:
-            chunk = await self._next()
-        except StopAsyncIteration:
-            await watched.end("read")
-            raise
-        except BaseException as error:
-            await watched.end("cancelled" if not isinstance(error, Exception) else "failed", error)
-            raise
-        watched.saw(chunk)
-        return chunk
-
-    async def aclose(self) -> None:
-        close = getattr(self._chunks, "aclose", None)
-        if close is not None:
-            await close()
 
 
 def body_of(response: Any) -> WatchedBody | None:

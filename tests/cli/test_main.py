@@ -29,7 +29,7 @@ def test_help_names_every_command(run: Run) -> None:
     assert re.findall(r"^    (\w+) ", ran.out, flags=re.M) == names
 
 
-@pytest.mark.parametrize("command", ["demo", "doctor", "replay"])
+@pytest.mark.parametrize("command", ["budget", "dashboards", "demo", "doctor", "replay"])
 def test_each_command_explains_itself_with_examples(run: Run, command: str) -> None:
     ran = run(command, "--help")
     assert ran.code == 0

@@ -221,7 +221,7 @@ def test_the_journal_is_one_that_this_sqlite_keeps_whole(tmp_path: Path, monkeyp
         monkeypatch.setattr("sqlite3.sqlite_version_info", version)
         mounts = tmp_path / "mounts"
         mounts.write_text(f"root / ext4 rw 0 0\nx {tmp_path} {kind} rw 0 0\n")
-        monkeypatch.setattr("tokeneff.ledger._filesystem._MOUNTS", mounts)
+        monkeypatch.setattr("tokeneff._sqlite.filesystem._MOUNTS", mounts)
         with open_ledger(f"sqlite:///{tmp_path}/{name}") as ledger:
             ledger.add(call(1))
         with closing(sqlite3.connect(tmp_path / name)) as db:

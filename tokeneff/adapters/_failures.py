@@ -14,4 +14,7 @@ def failure_of(error: BaseException) -> Failure:
     root = kind.__module__.partition(".")[0]
     name = kind.__qualname__ if root == "builtins" else f"{root}.{kind.__qualname__}"
     status = getattr(error, "status_code", None)
-    return Failure(name, str(error), status if isinstance(status, int) else None)
+    cause = error.__cause__
+    return Failure(
+        name, str(error), status if isinstance(status, int) else None, "" if cause is None else type(cause).__name__
+    )

@@ -4,6 +4,8 @@
     tokeneff replay FILE     send recorded conversations through a wrapped client
     tokeneff report          where tokens, money and time went, and what to do about it
     tokeneff ledger          what is in a ledger, and getting it out
+    tokeneff budget          what budgets have spent, hold and have left, and changing it
+    tokeneff dashboards      a Grafana dashboard and Prometheus alert rules
     tokeneff doctor          what is installed, what is sent where, and what is wrong
 
 Exit codes: 0 done, 1 problems found or calls failed, 2 wrong usage.

@@ -51,11 +51,11 @@ def record_of(
             *_counts(outcome.tokens),
             *accounted(account, _declared(account) if account.called else ()),
             _tags(call.tags) if call.tags else (),
-            (),
+            (("budget", outcome.guard.action, None),) if outcome.guard is not None and outcome.guard.action else (),
             None if keep_content is None else _content(call, outcome, keep_content),
         )
     )
-    return record if outcome.ending != "failed" else unbilled(record)
+    return record if outcome.ending not in ("failed", "refused") else unbilled(record)
 
 
 def _told(call: Call, outcome: Outcome, site: Site, session: str | None, at: int) -> tuple[Any, ...]:

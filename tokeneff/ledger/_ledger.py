@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakValueDictionary
 
+from tokeneff._sqlite.faults import busy, told
 from tokeneff.errors import LedgerError
-from tokeneff.ledger._opening import busy, check_file, told
+from tokeneff.ledger._opening import check_file
 from tokeneff.ledger._record import CallRecord
 from tokeneff.ledger._store import FileStore, MemoryStore, Store
 from tokeneff.ledger._url import file_of

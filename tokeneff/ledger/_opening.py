@@ -8,13 +8,11 @@ import time
 from pathlib import Path
 
 from tokeneff._log import log_once
+from tokeneff._sqlite.faults import busy, code, safe_wal, told
+from tokeneff._sqlite.filesystem import shared_over_network
 from tokeneff.errors import LedgerError
-from tokeneff.ledger._filesystem import shared_over_network
 from tokeneff.ledger._schema import APPLICATION, VERSION, upgrade
 
-_SAFE_WAL = (3, 51, 3)
-"""From here on write-ahead logging cannot corrupt a file: 3.7.0 to 3.51.2 have the "WAL-reset bug" (sqlite.org,
-release 3.51.3 of 2026-03-13), which two connections that write and checkpoint at once can meet."""
 _CACHE_KIB = 16_000
 """Room for a whole batch, so that its pages are not written before it is committed."""
 
@@ -112,10 +110,9 @@ def checked_version(connection: sqlite3.Connection, path: Path) -> int:
 
 def _journal(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None:
     mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    safe = sqlite3.sqlite_version_info >= _SAFE_WAL
-    if fresh and safe and not shared_over_network(path):
+    if fresh and safe_wal() and not shared_over_network(path):
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    elif mode == "wal" and not safe:
+    elif mode == "wal" and not safe_wal():
         try:
             mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
         except sqlite3.OperationalError as fault:
@@ -128,18 +125,3 @@ def _journal(connection: sqlite3.Connection, path: Path, *, fresh: bool) -> None
                 sqlite3.sqlite_version,
             )
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
-
-
-def busy(fault: sqlite3.Error) -> bool:
-    """Whether somebody else holds the file, which will be over soon."""
-    return code(fault) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def code(fault: sqlite3.Error) -> int:
-    """SQLite's (extended) result code, or 0."""
-    return getattr(fault, "sqlite_errorcode", 0) or 0
-
-
-def told(fault: BaseException) -> str:
-    """What went wrong, for a log record."""
-    return str(fault) or type(fault).__name__

@@ -10,9 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from tokeneff._sqlite.faults import busy, told
 from tokeneff.errors import LedgerError
 from tokeneff.ledger._blocks import unseal
-from tokeneff.ledger._opening import busy, open_file, told
+from tokeneff.ledger._opening import open_file
 
 T = TypeVar("T")
 

@@ -10,8 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tokeneff._sqlite.faults import code, told
 from tokeneff.errors import LedgerError
-from tokeneff.ledger._opening import checked_version, code, open_file, told
+from tokeneff.ledger._opening import checked_version, open_file
 from tokeneff.ledger._record import CallRecord
 from tokeneff.ledger._schema import VERSION, columns
 from tokeneff.ledger._url import file_of

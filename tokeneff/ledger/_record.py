@@ -95,13 +95,14 @@ class CallRecord(NamedTuple):
 
 
 def unbilled(record: CallRecord) -> CallRecord:
-    """The same record; of a call that was refused with an HTTP error, with its cost, which is none.
+    """The same record; of a call that was refused, by a policy or with an HTTP error, with its cost, which is none.
 
     Providers bill what they answer: OpenAI and Anthropic name no charge for a request that ends in a 4xx or 5xx. A call
     that failed without such an answer (a lost connection, a timeout) may have been billed, and stays not known.
     """
     status = record.status
-    if record.ending != "failed" or status is None or status < 400 or record.input_tokens is not None:
+    answered = record.ending == "failed" and status is not None and status >= 400 and record.input_tokens is None
+    if not answered and record.ending != "refused":
         return record
     free = {"cost": 0, "cost_input": 0, "cost_cache_read": 0, "cost_cache_write": 0, "cost_output": 0}
     told = {"price_source": "provider", "price_version": "", "price_confidence": "listed", "usage_source": "provider"}

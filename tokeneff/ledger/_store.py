@@ -8,19 +8,18 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from weakref import WeakSet
 
+from tokeneff._forking import watch
+from tokeneff._sqlite.faults import busy
 from tokeneff.ledger._blocks import SIZE, keep, pack, unsealed
 from tokeneff.ledger._inserting import Inserter
-from tokeneff.ledger._opening import busy, open_file
+from tokeneff.ledger._opening import open_file
 from tokeneff.ledger._reading import connect_file
 from tokeneff.ledger._record import CallRecord
 from tokeneff.ledger._schema import upgrade
 
 _COMMIT_PATIENCE = 1.0
 """Seconds that a finished transaction waits for readers to leave before it is undone and tried again later."""
-_FORK_PATIENCE = 2.0
-"""Seconds that a fork waits for a transaction to end."""
 
 Loss = tuple[int, str]
 """Calls that could not be kept, and why."""
@@ -40,7 +39,7 @@ class Store:
         self._inserter: Inserter | None = None
         self.unsealed = False
         """Whether our rows have filled a block that is to be sealed."""
-        _stores.add(self)
+        watch(self)
 
     def open(self) -> sqlite3.Connection:
         """A new connection for writing."""
@@ -100,6 +99,11 @@ class Store:
         with self.guard:
             if not self.keeps:
                 self._close()
+
+    def prepare(self) -> None:
+        """Before a fork: what a child finds of a connection in use, SQLite in the child would take for its own."""
+        if not self.keeps:
+            self._close()
 
     def abandon(self) -> None:
         """In a forked child: the connection is the parent's. Even closing it here would meddle with its locks."""
@@ -210,29 +214,4 @@ def _commit(connection: sqlite3.Connection) -> None:
             return
 
 
-_stores: WeakSet[Store] = WeakSet()
 _abandoned: list[sqlite3.Connection] = []
-_held: dict[int, list[threading.Lock]] = {}
-"""Guards that a forking thread has taken."""
-
-
-def _before_fork() -> None:
-    until = time.monotonic() + _FORK_PATIENCE
-    guards = [store.guard for store in list(_stores)]
-    taken = [guard for guard in guards if guard.acquire(timeout=max(0.0, until - time.monotonic()))]
-    _held[threading.get_ident()] = taken
-
-
-def _in_parent() -> None:
-    for guard in _held.pop(threading.get_ident(), ()):
-        guard.release()
-
-
-def _in_child() -> None:
-    _held.clear()
-    for store in list(_stores):
-        store.abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

@@ -17,9 +17,9 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from tokeneff._log import log_once
+from tokeneff._sqlite.faults import busy, told
 from tokeneff.errors import LedgerError
 from tokeneff.ledger._exit import announce, finish_at_exit
-from tokeneff.ledger._opening import busy, told
 from tokeneff.ledger._record import CallRecord
 from tokeneff.ledger._store import Store
 

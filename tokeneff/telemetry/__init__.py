@@ -19,7 +19,7 @@ from tokeneff.telemetry import names
 from tokeneff.telemetry.content import Capture
 from tokeneff.telemetry.lending import Lending
 from tokeneff.telemetry.metrics import Extra, Instruments, instruments
-from tokeneff.telemetry.spans import add_attempts, end_attributes, error_text, span_name, start_attributes
+from tokeneff.telemetry.spans import add_events, end_attributes, error_text, span_name, start_attributes
 from tokeneff.totals import Totals
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Telemetry:
         if self._capture.wanted or self._compat is not None:
             self._content(found, call, outcome, provider, span)
         span.set_attributes(found)
-        add_attempts(span.add_event, outcome)
+        add_events(span.add_event, outcome)
         if outcome.failure is not None:
             span.set_status(Status(StatusCode.ERROR, error_text(outcome)))
         span.end()

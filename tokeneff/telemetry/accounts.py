@@ -44,7 +44,7 @@ def account_attributes(found: dict[str, Any], account: Account) -> None:
 
 
 def _prefix(found: dict[str, Any], prefix: Prefix) -> None:
-    found[PREFIX + "cause"] = prefix.cause
+    found[names.PREFIX_CAUSE] = prefix.cause
     found[PREFIX + "repeated_tokens"] = prefix.repeated
     if prefix.part is not None:
         found[PREFIX + "part"] = prefix.part

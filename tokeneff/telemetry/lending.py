@@ -10,7 +10,7 @@ from tokeneff._duplicates import Owner, span_of_reader
 from tokeneff._exchange import Exchange
 from tokeneff._flow import Call, Ending, Outcome
 from tokeneff.telemetry import names
-from tokeneff.telemetry.spans import add_attempts, end_attributes
+from tokeneff.telemetry.spans import add_events, end_attributes
 
 _OURS = ("tokeneff.", "gen_ai.usage.")
 _TAGGED = (names.USER, names.CONVERSATION)
@@ -75,7 +75,7 @@ class Lending:
         found = end_attributes(self._call, outcome)
         lent = {key: found[key] for key in found if key.startswith(_OURS) or key in _TAGGED}
         owner.record(lent, _estimates(outcome))
-        add_attempts(owner.event, outcome)
+        add_events(owner.event, outcome)
 
 
 class _FirstEvent:

@@ -11,17 +11,21 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
 
-from tokeneff._flow import Call, Outcome, Tokens
+from tokeneff._flow import UNKNOWN, Call, Outcome, Tokens
 from tokeneff._version import __version__
 from tokeneff.prices import Cost
 from tokeneff.telemetry import names
 from tokeneff.telemetry.sums import Sums
+
+if TYPE_CHECKING:
+    from tokeneff._flow import Guard
+    from tokeneff.telemetry.gauges import BudgetInstruments
 
 INFERENCE = frozenset(("chat", "text_completion", "generate_content"))
 _COUNTER_NAMES = {
@@ -64,6 +68,8 @@ class _Ended(NamedTuple):
     first: float | None
     between: float | None
     cost: Cost | None
+    lost: tuple[str, int] | None
+    """Why a cached prefix was lost, and how many tokens of it."""
 
 
 class Instruments:
@@ -74,7 +80,7 @@ class Instruments:
     """
 
     def __init__(self, provider: MeterProvider) -> None:
-        meter = provider.get_meter("tokeneff", __version__)
+        meter = self._meter = provider.get_meter("tokeneff", __version__)
         seconds, tokens = names.SECONDS_BUCKETS, names.TOKEN_BUCKETS
 
         def histogram(name: str, unit: str, buckets: tuple[float, ...], text: str) -> Histogram:
@@ -95,14 +101,26 @@ class Instruments:
         self.sums = Sums()
         text = "Tokens, as the provider counts them."
         for field, name in _COUNTER_NAMES.items():
-            callback = partial(self._observe, field)
+            callback = partial(self._observe, field, names.TOKEN_MODALITY, None)
             meter.create_observable_counter(f"{inference}usage.{name}", [callback], "{token}", text)
-        text = "Cost of calls, where it is known."
-        meter.create_observable_counter(names.COST_METRIC, [self._observe_cost], "USD", text)
+        text = "Cost of calls, where it is known."  # integers are summed, of a billionth of a dollar each
+        callback = partial(self._observe, "cost", names.COST_CONFIDENCE, 1e9)
+        meter.create_observable_counter(names.COST_METRIC, [callback], "USD", text)
+        callback = partial(self._observe, "unpriced", None, None)
+        meter.create_observable_counter(names.UNPRICED_METRIC, [callback], "{call}", "Calls whose cost is not known.")
+        text = "Tokens that were sent before, could have been read from the cache, and were not."
+        callback = partial(self._observe, "lost", names.PREFIX_CAUSE, None)
+        meter.create_observable_counter(names.LOST_METRIC, [callback], "{token}", text)
+        self._budgets: BudgetInstruments | None = None
 
     def record(self, call: Call, outcome: Outcome, start: Mapping[str, Any], scope: Any, extra: Extra) -> None:
         """Take note of a call that is over; it is recorded when a reader next collects, or many have come together."""
-        facts, failure = outcome.facts, outcome.failure
+        facts, failure, account = outcome.facts, outcome.failure, outcome.account
+        prefix = None if account is None else account.prefix
+        # Of what was not answered nothing is billed.
+        billed = outcome.tokens is not UNKNOWN or outcome.ending not in ("failed", "refused")
+        if outcome.guard is not None:
+            self._budget(outcome.guard)
         first, last = outcome.first_chunk, outcome.last_chunk
         # One value a stream, the mean over its chunks: a record per chunk is what makes the peers' streams slow.
         between = (last - first) / (outcome.chunks - 1) if first and last and outcome.chunks > 1 else None
@@ -118,7 +136,8 @@ class Instruments:
                 outcome.tokens if call.endpoint.model else None,
                 first - outcome.started if first and call.stream else None,
                 between if call.stream else None,
-                None if outcome.account is None else outcome.account.cost,
+                account.cost if account is not None and billed else None,
+                (prefix.cause, prefix.lost) if prefix is not None and prefix.lost else None,
             )
         )
         if len(self._pending) >= _MOST_PENDING:
@@ -138,15 +157,22 @@ class Instruments:
                 return
             self._record(ended)
 
-    def _observe(self, field: str, options: CallbackOptions) -> Iterable[Observation]:
+    def _observe(
+        self, field: str, by: str | None, unit: float | None, options: CallbackOptions
+    ) -> Iterable[Observation]:
         # Readers run callbacks before they collect histograms, so what is recorded here is in this very collection.
         self.flush()
-        return self.sums.observe(field)
+        return self.sums.observe(field, by, unit)
 
-    def _observe_cost(self, options: CallbackOptions) -> Iterable[Observation]:
-        # Integers are summed, of a billionth of a dollar each.
-        self.flush()
-        return self.sums.observe("cost", names.COST_CONFIDENCE, 1e9)
+    def _budget(self, guard: Guard) -> None:
+        budgets = self._budgets
+        if budgets is None:
+            from tokeneff.telemetry.gauges import BudgetInstruments
+
+            with _lock:
+                budgets = self._budgets = self._budgets or BudgetInstruments(self._meter)
+        if guard.action:
+            budgets.refused(guard)
 
     def _record(self, ended: _Ended) -> None:
         dimensions = {**ended.start, **ended.extra.dimensions}
@@ -165,8 +191,11 @@ class Instruments:
         if ended.tokens is not None:
             self._tokens(ended, ended.tokens, dimensions, failed, inference)
         cost = ended.cost
-        if cost is not None and cost.nano_usd is not None:
-            self.sums.add(dimensions, [("cost", cost.confidence, cost.nano_usd)])
+        if cost is not None:
+            nano = cost.nano_usd
+            self.sums.add(dimensions, [("unpriced", "", 1) if nano is None else ("cost", cost.confidence, nano)])
+        if ended.lost is not None:
+            self.sums.add(dimensions, [("lost", *ended.lost)])
 
     def _stream(self, ended: _Ended, dimensions: dict[str, Any], inference: bool) -> None:
         for wanted, until_first, per_chunk in (

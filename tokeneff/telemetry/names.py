@@ -61,6 +61,21 @@ COST_USD = "tokeneff.cost.usd"
 COST_CONFIDENCE = "tokeneff.cost.confidence"
 ATTEMPT_EVENT = "tokeneff.attempt"
 ATTEMPT_DELAY = "tokeneff.retry.delay"
+UNPRICED_METRIC = "tokeneff.client.unpriced_calls"
+LOST_METRIC = "tokeneff.client.lost_tokens"
+PREFIX_CAUSE = "tokeneff.prefix.cause"
+
+BUDGET_PREFIX = "tokeneff.budget."
+"""Before the name of an event."""
+BUDGET_NAME = "tokeneff.budget.name"
+BUDGET_SCOPE = "tokeneff.budget.scope"
+BUDGET_UNIT = "tokeneff.budget.unit"
+BUDGET_LIMIT = "tokeneff.budget.limit"
+BUDGET_SPENT = "tokeneff.budget.spent"
+BUDGET_HELD = "tokeneff.budget.held"
+BUDGET_REMAINING = "tokeneff.budget.remaining"
+BUDGET_ACTION = "tokeneff.budget.action"
+BUDGET_REFUSALS = "tokeneff.budget.refusals"
 
 SECONDS_BUCKETS: tuple[float, ...] = tuple(0.01 * 2**n for n in range(14))
 TOKEN_BUCKETS: tuple[float, ...] = tuple(4**n for n in range(14))

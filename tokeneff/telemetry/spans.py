@@ -9,6 +9,7 @@ from tokeneff._flow import Call, Outcome, Tokens
 from tokeneff._plain import sound
 from tokeneff.telemetry import names
 from tokeneff.telemetry.accounts import account_attributes
+from tokeneff.telemetry.budgets import add_guard_events, guard_attributes
 
 if TYPE_CHECKING:
     from tokeneff.adapters._hosts import Site
@@ -59,6 +60,8 @@ def end_attributes(call: Call, outcome: Outcome) -> Attributes:
     if call.stream:
         found[names.REQUEST_STREAM] = True
         _stream(found, outcome)
+    if outcome.guard is not None:
+        guard_attributes(found, outcome.guard)
     if outcome.attempts:
         found[names.RESEND_COUNT] = len(outcome.attempts)
     failure = outcome.failure
@@ -132,8 +135,10 @@ def _stream(found: Attributes, outcome: Outcome) -> None:
             found[names.SPEED] = outcome.tokens.output_tokens / (last - first)
 
 
-def add_attempts(add_event: Callable[..., None], outcome: Outcome) -> None:
-    """An event for each try that failed and was sent again."""
+def add_events(add_event: Callable[..., None], outcome: Outcome) -> None:
+    """An event for each try that failed and was sent again, and for what budgets did."""
+    if outcome.guard is not None:
+        add_guard_events(add_event, outcome.guard)
     for number, attempt in enumerate(outcome.attempts, 1):
         about: Attributes = {names.ERROR_TYPE: attempt.error, "tokeneff.attempt.number": number}
         if attempt.status is not None:

@@ -8,8 +8,6 @@ from typing import Any
 
 from opentelemetry.metrics import Observation
 
-from tokeneff.telemetry import names
-
 _MOST_SERIES = 2000
 """As many attribute sets as the SDK keeps for an instrument by default; what comes after is one series, "overflow"."""
 _OVERFLOW: dict[str, Any] = {"otel.metric.overflow": True}
@@ -38,11 +36,13 @@ class Sums:
                 kind = (field, modality)
                 sums[kind] = sums.get(kind, 0) + value
 
-    def observe(self, field: str, by: str = names.TOKEN_MODALITY, unit: float | None = None) -> Iterable[Observation]:
-        """The sums of one counter, by ``by``; in units of so many of what was summed."""
+    def observe(self, field: str, by: str | None, unit: float | None = None) -> Iterable[Observation]:
+        """The sums of one counter, by ``by`` if by anything; in units of so many of what was summed."""
         with self._lock:
             return [
-                Observation(value if unit is None else value / unit, {**dimensions, by: kind})
+                Observation(
+                    value if unit is None else value / unit, dimensions if by is None else {**dimensions, by: kind}
+                )
                 for dimensions, sums in self._sums.values()
                 for (counter, kind), value in sums.items()
                 if counter == field

@@ -1,0 +1,1 @@
+"""What everything that keeps a SQLite file shares."""

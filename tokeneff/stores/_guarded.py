@@ -1,0 +1,347 @@
+"""A store that may go away, and what its owner chose for that time."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from typing import Literal, TypeAlias, TypeVar
+from weakref import WeakSet
+
+from tokeneff._forking import watch
+from tokeneff._log import log, log_once
+from tokeneff.errors import BudgetUnavailable, StoreUnavailable
+from tokeneff.stores._contract import (
+    Amounts,
+    Balance,
+    Claim,
+    Entry,
+    Gone,
+    Granted,
+    Hold,
+    Refused,
+    Reservation,
+    State,
+    Store,
+)
+from tokeneff.stores._guarded_backlog import Backlog, Settlement
+from tokeneff.stores._guarded_breaker import Breaker
+from tokeneff.stores._guarded_meanwhile import GrantedMeanwhile, Meanwhile, Out
+from tokeneff.stores._rules import ZERO
+
+__all__ = ["GrantedMeanwhile", "GuardedStore"]
+
+T = TypeVar("T", Reservation, Granted | Gone)
+OnError: TypeAlias = Literal["open", "closed"]
+Told: TypeAlias = Callable[[str, Mapping[str, object]], None]
+
+PATIENCE = 0.05
+"""Seconds that a call waits for its budgets' store, unless told otherwise."""
+_FIRST = 5
+"""How many times as long for the first contact of a process, which connects."""
+_IN_BACKGROUND = 5.0
+"""Seconds that a look from the background may take."""
+_AT_EXIT = 1.0
+"""Seconds that an ending process tries to settle what waits."""
+_MOST = 100_000
+"""Balances, and holds, that are remembered."""
+
+
+class GuardedStore:
+    """Asks a store, each time within ``patience``, and does without while it is away.
+
+    >>> store = GuardedStore(open_store("redis://localhost"), on_error="open", patience=0.05)
+
+    A step that fails or is not answered in time has the store be *away*: it is left alone for half a second, and then
+    looked after by one thread, after twice the time each time, up to 30 s. Meanwhile, with ``on_error="open"``, this
+    process goes on by itself: limits hold for what it does, beginning at the balances that it last saw. With
+    ``"closed"`` it reserves nothing.
+
+    What calls cost in that time is settled when the store is back, before it is asked for anything else, and each only
+    once, however often it was told. So nothing that was spent is missing then; what a fleet spent beyond a limit
+    meanwhile, each process for itself, is there. Up to 100,000 settlements wait; more are summed up by what they claim,
+    and a hold that one of these had in the store is charged in full besides, when its lease ends. What could not be
+    settled when the process ends is said in the log, and was lost; what it had reserved in the store is charged by its
+    lease.
+
+    Args:
+        store: the store.
+        on_error: ``"open"``, calls go on; ``"closed"``, `reserve` and `extend` raise `BudgetUnavailable`.
+        patience: seconds that a step may take in all; the first of a process, which connects, five times as long.
+        told: is called with a name and attributes when the store goes away (``tokeneff.store.away``), is back
+            (``tokeneff.store.back``), and by whichever thread noticed.
+    """
+
+    def __init__(
+        self, store: Store, on_error: OnError = "open", patience: float = PATIENCE, told: Told | None = None
+    ) -> None:
+        self.store = store
+        self.on_error: OnError = on_error
+        self.patience = patience
+        self.url = store.url
+        self.instant = store.instant
+        if hasattr(store, "patience"):
+            store.patience = patience  # pyright: ignore[reportAttributeAccessIssue]
+        self._tell = told
+        self._breaker = Breaker(self._look, self._changed)
+        self._offset = 0
+        self.abandon()
+        watch(self)
+        _guarded.add(self)
+
+    @property
+    def clock(self) -> Callable[[], int] | None:
+        return self.store.clock
+
+    @clock.setter
+    def clock(self, clock: Callable[[], int] | None) -> None:
+        self.store.clock = clock
+
+    @property
+    def away(self) -> bool:
+        """Whether the store cannot be asked now."""
+        return not self._breaker.up
+
+    @property
+    def waiting(self) -> int:
+        """Settlements that wait for the store."""
+        return len(self._backlog)
+
+    @property
+    def lost(self) -> int:
+        """Settlements that the store will never be told of."""
+        return self._backlog.lost
+
+    def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = "") -> Reservation:
+        out = Out(amounts, tuple(claims), group, lease, False)
+        if self._breaker.reachable(self.patience * _FIRST):
+            try:
+                answer = self._noted(self.store.reserve(hold, amounts, claims, lease, group))
+            except StoreUnavailable as fault:
+                self._breaker.failed(fault)
+                out = out._replace(there=True)
+            else:
+                if isinstance(answer, Granted):
+                    self._remember(hold, out._replace(there=True))
+                return answer
+        return self._reserve_meanwhile(hold, out)
+
+    def extend(self, hold: str, amounts: Amounts, floor: Amounts, lease: int, group: str = "") -> Reservation:
+        if self._breaker.reachable(self.patience * _FIRST):
+            try:
+                answer = self._noted(self.store.extend(hold, amounts, floor, lease, group))
+            except StoreUnavailable as fault:
+                self._breaker.failed(fault)
+            else:
+                if not isinstance(answer, Gone) or self._meanwhile is None:
+                    return answer
+                # It began while the store was away, and in a window that is over.
+                return self._meanwhile.extend(hold, amounts, floor, lease)
+        if self.on_error == "closed":
+            raise self._unavailable()
+        return self._by_itself().extend(hold, amounts, floor, lease)
+
+    def settle(
+        self, hold: str, amounts: Amounts, claims: Sequence[Claim], group: str = "", note: str = ""
+    ) -> Granted | Gone:
+        out = self._out.pop(hold, None)
+        if self._breaker.reachable(self.patience * _FIRST):
+            try:
+                return self._noted(self.store.settle(hold, amounts, claims, group, note))
+            except StoreUnavailable as fault:
+                self._breaker.failed(fault)
+        answer = self._by_itself().settle(hold, amounts, claims)
+        if amounts != ZERO or out is None or out.there:
+            self._backlog.add(Settlement(hold, amounts, tuple(claims), group, note))
+            self._settle_if_back()
+        return answer
+
+    def renew(self, holds: Iterable[tuple[str, str]], lease: int) -> None:
+        kept = list(holds)
+        if self._meanwhile is not None:
+            self._meanwhile.store.renew(kept, lease)
+        if self._breaker.reachable(self.patience * _FIRST):
+            try:
+                self.store.renew(kept, lease)
+            except StoreUnavailable as fault:
+                self._breaker.failed(fault)
+
+    def once(self, account: str, mark: str, group: str = "") -> bool:
+        if self._breaker.reachable(self.patience * _FIRST):
+            try:
+                return self.store.once(account, mark, group)
+            except StoreUnavailable as fault:
+                self._breaker.failed(fault)
+        return self._by_itself().store.once(account, mark)
+
+    def now(self) -> int:
+        """The store's clock, as far as known: asked only before it ever answered."""
+        if self.clock is None and not self._offset and self._breaker.reachable(self.patience * _FIRST):
+            try:
+                self._offset = self.store.now() - _microseconds()
+            except StoreUnavailable as fault:
+                self._breaker.failed(fault)
+        return self._now()
+
+    def states(self, prefix: str = "") -> list[State]:
+        return self.store.states(prefix)
+
+    def holds(self) -> list[Hold]:
+        return self.store.holds()
+
+    def journal(self, account: str | None = None, newest: int = 1000) -> list[Entry]:
+        return self.store.journal(account, newest)
+
+    def top_up(self, account: str, amounts: Amounts) -> Balance:
+        return self.store.top_up(account, amounts)
+
+    def reset(self, account: str) -> Balance:
+        return self.store.reset(account)
+
+    def close(self) -> None:
+        self.finish()
+        self.store.close()
+
+    def prepare(self) -> None:
+        """There is nothing to let go before a fork."""
+
+    def abandon(self) -> None:
+        """As new: what waits in a forked process is its parent's to settle."""
+        self.guard = threading.Lock()
+        self._breaker.reset()
+        self._backlog = Backlog()
+        self._seen: dict[str, Balance] = {}
+        self._out: dict[str, Out] = {}
+        self._doubtful: dict[str, str] = {}
+        """Holds that the store may have, of calls that were not let through: id and group."""
+        self._meanwhile: Meanwhile | None = None
+        self._before = False
+        """Whether `_meanwhile` is of an earlier time without the store."""
+
+    def finish(self, timeout: float = _AT_EXIT) -> None:
+        """Settle what waits, as far as that can be done in as many seconds."""
+        until = time.monotonic() + timeout
+        self._breaker.stop(timeout / 2)
+        if len(self._backlog):
+            with suppress(StoreUnavailable):
+                self._backlog.drain(lambda one: self._settle_until(one, until), max(until - time.monotonic(), 0.0))
+        if left := len(self._backlog):
+            log.warning("%d calls could not be told to the store of their budgets %s in time", left, self.url)
+
+    def _reserve_meanwhile(self, hold: str, out: Out) -> Reservation:
+        out = out._replace(there=out.there or hold in self._doubtful)
+        if self.on_error == "closed":
+            self._doubt(hold, out)
+            raise self._unavailable()
+        answer = self._by_itself().reserve(hold, out.amounts, out.claims, out.lease)
+        if not isinstance(answer, Granted):
+            self._doubt(hold, out)
+            return answer
+        self._doubtful.pop(hold, None)
+        self._remember(hold, out)
+        return answer
+
+    def _doubt(self, hold: str, out: Out) -> None:
+        if out.there and len(self._doubtful) < _MOST:
+            self._doubtful[hold] = out.group
+
+    def _remember(self, hold: str, out: Out) -> None:
+        if len(self._out) < _MOST:
+            self._out[hold] = out
+
+    def _noted(self, answer: T) -> T:
+        self._breaker.worked()
+        self._offset = answer.now - _microseconds()
+        if isinstance(answer, (Granted, Refused)):
+            seen = self._seen
+            for balance in answer.balances:
+                seen[balance.account] = balance
+            if len(seen) > _MOST:
+                with suppress(RuntimeError, StopIteration, KeyError):  # another thread was first
+                    del seen[next(iter(seen))]
+        return answer
+
+    def _now(self) -> int:
+        return self.clock() if self.clock is not None else _microseconds() + self._offset
+
+    def _by_itself(self) -> Meanwhile:
+        with self.guard:
+            if self._meanwhile is None or self._before:
+                self._meanwhile, self._before = Meanwhile(self._now, self._seen, self._out), False
+            return self._meanwhile
+
+    def _unavailable(self) -> BudgetUnavailable:
+        return BudgetUnavailable(store=self.url, reason=self._breaker.reason)
+
+    def _look(self) -> None:
+        """See whether the store answers, and tell it what it missed, before anybody asks it for more."""
+        patient = getattr(self.store, "patient", None)
+        with nullcontext() if patient is None else patient(_IN_BACKGROUND):
+            self._offset = self.store.now() - _microseconds()
+            self._backlog.drain(self._settle_waiting)
+            for hold, group in list(self._doubtful.items()):
+                self.store.settle(hold, ZERO, (), group)
+                self._doubtful.pop(hold, None)
+            for hold, out in list(self._out.items()):
+                if not out.there:
+                    self._hand_over(hold, out)
+
+    def _hand_over(self, hold: str, out: Out) -> None:
+        """What this process granted by itself is held in the store as well, from now on."""
+        watched = [claim._replace(enforced=False) for claim in out.claims]
+        self.store.reserve(hold, out.amounts, watched, out.lease, out.group)
+        if hold in self._out:
+            self._out[hold] = out._replace(there=True)
+
+    def _settle_waiting(self, one: Settlement) -> None:
+        self.store.settle(one.hold, one.amounts, one.claims, one.group, one.note)
+
+    def _settle_until(self, one: Settlement, until: float) -> None:
+        if time.monotonic() >= until:
+            raise StoreUnavailable("the time is over")
+        self._settle_waiting(one)
+
+    def _settle_if_back(self) -> None:
+        """It may have come back just before this was put with what waits."""
+        if self._breaker.up:
+            with suppress(StoreUnavailable):
+                self._backlog.drain(self._settle_waiting)
+
+    def _changed(self, up: bool, seconds: float) -> None:
+        attributes: dict[str, object] = {"tokeneff.store.url": self.url, "tokeneff.store.on_error": self.on_error}
+        if up:
+            self._before = True
+            log.info("the store of budgets %s is back after %.1f s", self.url, seconds)
+            attributes["tokeneff.store.seconds"] = seconds
+        else:
+            attributes["tokeneff.store.reason"] = reason = self._breaker.reason
+            log_once(
+                ("store away", self.url),
+                "the store of budgets %s cannot be asked (%s); %s",
+                self.url,
+                reason,
+                "no call passes" if self.on_error == "closed" else "calls go on, counted in this process, until it can",
+            )
+        if self._tell is not None:
+            try:
+                self._tell("tokeneff.store.back" if up else "tokeneff.store.away", attributes)
+            except Exception as fault:  # noqa: BLE001 - who is told must not harm the calls
+                log_once(("store told", type(fault)), "telling of a store failed: %r", fault, exc_info=fault)
+
+
+def _microseconds() -> int:
+    return time.time_ns() // 1000
+
+
+_guarded: WeakSet[GuardedStore] = WeakSet()
+
+
+def _finish_all() -> None:
+    until = time.monotonic() + _AT_EXIT
+    for store in list(_guarded):
+        store.finish(max(until - time.monotonic(), 0.0))
+
+
+atexit.register(_finish_all)
