@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tokeneff.cli._report_text import clean
-from tokeneff.report.html._say import duration, money, several, share
+from tokeneff.report._say import duration, money, several, share
 
 if TYPE_CHECKING:
     from rich.table import Table
