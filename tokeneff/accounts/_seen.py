@@ -23,7 +23,15 @@ class Settled(NamedTuple):
     """Whether what was last written to the cache is kept for an hour."""
     unseen: int = 0
     parts: InputParts | None = None
-    """The request's tokens by part, what it was answered counted to the assistant's."""
+    """The request's tokens by part."""
+    answer: int = 0
+    """Tokens that it was answered, reasoning left out."""
+
+    @property
+    def said(self) -> InputParts | None:
+        """The request's tokens by part, what it was answered counted to the assistant's."""
+        parts = self.parts
+        return None if parts is None else parts._replace(assistant_history=parts.assistant_history + self.answer)
 
 
 class Seen:
