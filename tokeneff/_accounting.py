@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from tokeneff._flow import Call, Effect, Outcome, forward
+from tokeneff._flow import Call, Effect, Forward, Outcome, forward
 from tokeneff._log import log_once
+from tokeneff._plain import COMMON, absent
 from tokeneff.accounts import Account, Asked
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Accounting:
         began = time.time()
         site = call.family.site(call.client)
         opened = self._open(call, site, began) if call.endpoint.model else None
-        outcome = yield from forward(call)
+        outcome: Outcome = yield Forward(call)
         account = self._close(opened, outcome) if opened is not None else None
         if account is not None:
             outcome = outcome._replace(account=account)
@@ -88,8 +89,12 @@ class Accounting:
 
 def asked(call: Call, site: Site, at: float) -> Asked:
     """What a live call asks for."""
-    body, extra = call.body, call.options.extra_json
-    if isinstance(extra, Mapping) and extra:
+    # Some SDKs carry each argument that was not given, and nothing here would look at those.
+    body: Mapping[str, Any] = {
+        key: value for key, value in call.body.items() if type(value) in COMMON or not absent(value)
+    }
+    extra = call.options.extra_json
+    if extra and isinstance(extra, Mapping):
         body = {**body, **cast("Mapping[str, Any]", extra)}
     model = body.get("model")
     session = call.tags.get("session")
@@ -109,6 +114,8 @@ def asked(call: Call, site: Site, at: float) -> Asked:
 def _conversation(body: Mapping[str, Any]) -> str | None:
     """The id of a conversation that the provider keeps, if the request names one."""
     named = body.get("conversation")
+    if named is None:
+        return None
     if isinstance(named, Mapping):
         named = cast("Mapping[str, Any]", named).get("id")
     return named if isinstance(named, str) else None

@@ -11,6 +11,7 @@ from dataclasses import is_dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, cast
 from uuid import UUID
@@ -86,7 +87,11 @@ def count(value: object) -> int | None:
 
 def absent(value: object) -> bool:
     """Whether this is one of the SDKs' marks for an argument that was not given."""
-    kind = type(value)
+    return _is_mark(type(value))
+
+
+@lru_cache(maxsize=512)
+def _is_mark(kind: type) -> bool:
     return kind.__name__ in _ABSENT and kind.__module__.partition(".")[0] in _SDKS
 
 

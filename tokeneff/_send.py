@@ -27,7 +27,8 @@ def make_call(
     """The Call for a ``request()`` with these ``(cast_to, options, stream, stream_cls)``."""
     cast_to, options, stream, stream_cls = arguments
     headers = options.headers
-    raw = cast("Mapping[str, Any]", headers).get(_RAW) if isinstance(headers, Mapping) else None
+    given = type(headers) is dict or isinstance(headers, Mapping)
+    raw = cast("Mapping[str, Any]", headers).get(_RAW) if given else None
     path: str = options.url
     endpoint = family.endpoint(options.method, path, options)
     ask = stream and raw is None and endpoint.model and settings.asks_usage

@@ -49,7 +49,7 @@ class Call(NamedTuple):
     def body(self) -> Mapping[str, Any]:
         """The JSON body as the SDK got it, or an empty mapping."""
         data = self.options.json_data
-        return data if isinstance(data, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]
+        return data if type(data) is dict or isinstance(data, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]
 
     def with_(self, **changes: Any) -> Call:
         """A copy of this call with some fields changed."""

@@ -185,11 +185,8 @@ class Accounts:
             if tokens.cache_write:
                 hour = 2 * (tokens.cache_write_1h or 0) >= tokens.cache_write
             answer = max((tokens.output_tokens or 0) - (tokens.reasoning or 0), 0)
-            parts = None
-            if made is not None:
-                parts = made.parts._replace(assistant_history=made.parts.assistant_history + answer)
-            head = made.head if made is not None else 0
-            seen.settled = Settled(total, tokens.cache_read, tokens.cache_write, hour, head, parts)
+            head, parts = (made.head, made.parts) if made is not None else (0, None)
+            seen.settled = Settled(total, tokens.cache_read, tokens.cache_write, hour, head, parts, answer)
             if facts.id and opened.keeps_replies:
                 self._sessions.answered(place.session, seen, facts.id)
         if total is not None and tokens.input_source == "provider" and closing.prompt.pieces:
@@ -203,7 +200,7 @@ def _input(closing: _Closing) -> Scaled | None:
     place = opened.place
     earlier = place.earlier.settled if place is not None and place.related and place.earlier is not None else None
     if opened.kept:
-        more = Beyond("history", earlier=earlier.parts if earlier is not None else None, certain=True)
+        more = Beyond("history", earlier=earlier.said if earlier is not None else None, certain=True)
     else:
         unseen = earlier.unseen if earlier is not None else 0
         hosted = opened.seen is not None and opened.seen.hosted

@@ -23,7 +23,15 @@ class Settled(NamedTuple):
     """Whether what was last written to the cache is kept for an hour."""
     unseen: int = 0
     parts: InputParts | None = None
-    """The request's tokens by part, what it was answered counted to the assistant's."""
+    """The request's tokens by part."""
+    answer: int = 0
+    """Tokens that it was answered, reasoning left out."""
+
+    @property
+    def said(self) -> InputParts | None:
+        """The request's tokens by part, what it was answered counted to the assistant's."""
+        parts = self.parts
+        return None if parts is None else parts._replace(assistant_history=parts.assistant_history + self.answer)
 
 
 class Seen:
@@ -98,10 +106,14 @@ def _run(pieces: tuple[Piece, ...], kind: str, start: int) -> int:
 
 def common(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> int:
     """How many pieces at the beginning are the same."""
-    length = len(one)
-    if other[:length] == one:
-        return length
-    for index, (mine, theirs) in enumerate(zip(one, other, strict=False)):
-        if mine != theirs:
-            return index
-    return min(length, len(other))
+    same, differ = 0, min(len(one), len(other))
+    if one[:differ] == other[:differ]:
+        return differ
+    # The first difference is halved in on, for tuples compare much quicker than a loop would.
+    while differ - same > 1:
+        middle = (same + differ) // 2
+        if one[same:middle] == other[same:middle]:
+            same = middle
+        else:
+            differ = middle
+    return same

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tokeneff.prices import _listed
+from tokeneff.prices._cost import UNPRICED
 from tokeneff.prices._names import moving, plain, spellings
 from tokeneff.prices._overlay import Entry
 from tokeneff.prices._places import Place, hostname, place_of
@@ -55,6 +56,7 @@ class Fare:
         "_sheets",
         "_wanted",
         "fixed",
+        "unpriced",
     )
 
     def __init__(self, want: Wanted, corrections: Sequence[Entry], own: Sequence[Entry]) -> None:
@@ -75,6 +77,8 @@ class Fare:
         self._sheets = dict[tuple[int, int], Sheet | None]()
         self.fixed = not self._moments and not self._clock
         """Whether there is one period only."""
+        self.unpriced = UNPRICED._replace(note="; ".join(self._notes) or f"no price known for {want.model}")
+        """What a call costs where there is no price."""
 
     def sheet(self, at: float) -> Sheet | None:
         """The prices at a moment, or ``None`` where there are none."""
@@ -85,11 +89,6 @@ class Fare:
             quote = self._quote(at)
             made = self._sheets[period] = Sheet(quote) if quote is not None else None
             return made
-
-    @property
-    def why(self) -> str:
-        """What is to be said where there is no price."""
-        return "; ".join(self._notes) or f"no price known for {self._wanted.model}"
 
     def _quote(self, at: float) -> Quote | None:
         want = self._wanted

@@ -76,7 +76,7 @@ class Prices:
         try:
             fare = self._fare((model, provider, host, tier, batch))
             sheet = fare.sheet(time.time() if at is None else at)
-            return UNPRICED._replace(note=fare.why) if sheet is None else sheet.cost(tokens)
+            return fare.unpriced if sheet is None else sheet.cost(tokens)
         except Exception as fault:  # noqa: BLE001 - a price that cannot be found must not reach the call
             log_once(("prices", type(fault), model), "no price for %r: %s", model, fault, exc_info=fault)
             return UNPRICED._replace(note=f"the price could not be found: {type(fault).__name__}")

@@ -12,7 +12,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from tokeneff._duplicates import SUPPRESSED, claim, owner, unpatched
-from tokeneff._flow import Call, Effect, Outcome, forward
+from tokeneff._flow import Call, Effect, Forward, Outcome, forward
 from tokeneff._log import log_once
 from tokeneff._version import __version__
 from tokeneff.telemetry import names
@@ -102,7 +102,7 @@ class Telemetry:
                 call = call.with_(scope=claim(otel_context.get_current()), begun=lending.begun)
             else:
                 span, call = _begin(tracer, call, start)
-        outcome = yield from forward(call)
+        outcome: Outcome = yield Forward(call)
         try:
             if lending is not None:
                 lending.end(outcome)
@@ -145,8 +145,9 @@ class Telemetry:
 def _begin(tracer: Tracer, call: Call, start: Mapping[str, Any]) -> tuple[Span, Call]:
     """Our span for this call, current while it is sent past those who would make another."""
     method = unpatched(call.method)
-    span = tracer.start_span(span_name(start), kind=SpanKind.CLIENT, attributes=start)
-    scope = claim(trace.set_span_in_context(span, otel_context.get_current()), method)
+    current = otel_context.get_current()  # said to the tracer, which would look it up three times
+    span = tracer.start_span(span_name(start), context=current, kind=SpanKind.CLIENT, attributes=start)
+    scope = claim(trace.set_span_in_context(span, current), method)
     return span, call.with_(scope=scope, method=method)
 
 

@@ -21,6 +21,7 @@ from tokeneff._flow import UNKNOWN, Call, Outcome, Tokens
 from tokeneff._version import __version__
 from tokeneff.prices import Cost
 from tokeneff.telemetry import names
+from tokeneff.telemetry.prepared import Prepared, prepared
 from tokeneff.telemetry.sums import Sums
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class Instruments:
         meter = self._meter = provider.get_meter("tokeneff", __version__)
         seconds, tokens = names.SECONDS_BUCKETS, names.TOKEN_BUCKETS
 
-        def histogram(name: str, unit: str, buckets: tuple[float, ...], text: str) -> Histogram:
-            return meter.create_histogram(name, unit, text, explicit_bucket_boundaries_advisory=list(buckets))
+        def histogram(name: str, unit: str, buckets: tuple[float, ...], text: str) -> Histogram | Prepared:
+            return prepared(meter.create_histogram(name, unit, text, explicit_bucket_boundaries_advisory=list(buckets)))
 
         client = "gen_ai.client."
         self.duration = histogram(client + "operation.duration", "s", seconds, "Duration of a call, retries included.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from tokeneff._plain import fields, items, string
@@ -105,8 +106,10 @@ def tool_prompt(model: str, choice: object) -> int:
     Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview#pricing, by model and tool choice;
     346 (``auto``, ``none``) and 313 (``any``, ``tool``) for each model since Claude 3.5 Sonnet.
     """
-    forced = (fields(choice) or {}).get("type") in ("any", "tool")
-    for pattern, auto, any_ in _TOOL_PROMPTS:
-        if pattern.search(model):
-            return any_ if forced else auto
-    return 313 if forced else 346
+    forced = choice is not None and (fields(choice) or {}).get("type") in ("any", "tool")
+    return _tool_prompts(model)[forced]
+
+
+@lru_cache(maxsize=512)
+def _tool_prompts(model: str) -> tuple[int, int]:
+    return next(((auto, any_) for pattern, auto, any_ in _TOOL_PROMPTS if pattern.search(model)), (346, 313))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from tokeneff._log import log_once
 from tokeneff._plain import COMMON, absent, plain
@@ -12,7 +12,7 @@ from tokeneff.tokens._files import TokenizerFile, tokenizer_file
 from tokeneff.tokens._learning import Learning
 from tokeneff.tokens._models import Style, style_of
 from tokeneff.tokens._prompt import Piece, Prompt
-from tokeneff.tokens._remembered import Generations, Known, digest, fork_safe, shallow_mark, written
+from tokeneff.tokens._remembered import Generations, Known, digest, fork_safe, shallow_mark, written, written_here
 from tokeneff.tokens._scheme import Scheme, elements_of, frame, make_scheme
 from tokeneff.tokens._vocabulary import FILE, Vocabularies
 from tokeneff.tokens._vocabulary import vocabularies as shared
@@ -177,21 +177,29 @@ class Counter:
 
     def _messages(self, scheme: Scheme, messages: Sequence[Any], found: list[Known]) -> None:
         """The hot loop: on a long conversation, nearly every message was seen before."""
-        young, key = self._exact.young, scheme.key
-        message: dict[str, Any]
-        for message in messages:
-            mark = None
-            if type(message) is dict:  # pyright: ignore[reportUnnecessaryComparison]
-                role, content = message.get("role"), message.get("content")
-                if len(message) == 2 and type(content) is str and type(role) is str:
-                    mark = (key, role, content)
-                elif role != "assistant":  # what models write is short, or has calls in it
-                    mark = shallow_mark(key, message)
-            if mark is None:
+        key = scheme.key
+        marks: list[Any] = [
+            (key, message["role"], message["content"])
+            if type(message) is dict
+            and len(message) == 2  # pyright: ignore[reportUnknownArgumentType]
+            and "role" in message
+            and "content" in message
+            and type(message["content"]) is str  # pyright: ignore[reportUnknownArgumentType]
+            and type(message["role"]) is str  # pyright: ignore[reportUnknownArgumentType]
+            else _mark_of(key, message)
+            for message in messages
+        ]
+        seen: list[Any] = list(map(self._exact.young.get, marks))
+        if all(seen):
+            found.extend([known[0] for known in seen])
+            return
+        for message, mark, known in zip(messages, marks, seen, strict=True):
+            if known is not None:
+                found.append(known[0])
+            elif mark is not None:
+                found.append(self._plain_text(scheme, mark, message))
+            else:
                 found.append(self._element(scheme, _SEEN, message))
-                continue
-            known = young.get(mark)
-            found.append(known[0] if known is not None else self._plain_text(scheme, mark, message))
 
     def _plain_text(self, scheme: Scheme, mark: tuple[Any, ...], message: Any) -> Known:
         known = self._exact.get(mark)
@@ -202,7 +210,8 @@ class Counter:
         return known
 
     def _tools(self, scheme: Scheme, tools: Any) -> tuple[Known, ...]:
-        data = written(tools)
+        # An application sends the very tools each time; if it does not, each is looked up by itself.
+        data = written_here(tools)
         if data is None:
             return tuple(self._element(scheme, "tools", tool) for tool in tools)
         mark = (scheme.key, 0, data)
@@ -236,6 +245,13 @@ class Counter:
             known = scheme.known(part, element)
             self._counted.put(mark, known, _weight(known.piece))
         return known
+
+
+def _mark_of(key: str, message: Any) -> tuple[Any, ...] | None:
+    """What only an equal message has, where that is quick to tell; what models write is short, or has calls in it."""
+    if type(message) is not dict or cast("dict[str, Any]", message).get("role") == "assistant":
+        return None
+    return shallow_mark(key, cast("dict[str, Any]", message))
 
 
 def _weight(piece: Piece) -> int:

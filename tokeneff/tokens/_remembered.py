@@ -76,6 +76,14 @@ def written(element: Any) -> bytes | None:
         return None
 
 
+def written_here(element: Any) -> bytes | None:
+    """The same, three times as quick, but equal elements of other objects may have other bytes."""
+    try:
+        return marshal.dumps(element)
+    except ValueError:
+        return None
+
+
 _TEXTS = frozenset((str, type(None)))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from tokeneff._flow import Call, Tokens
+from tokeneff._plain import count
 from tokeneff.adapters import Attributes, Endpoint
 from tokeneff.adapters._reading import BaseReader, first_count, part, text
 from tokeneff.adapters._routes import no_attributes
@@ -20,10 +21,10 @@ def tokens_of(usage: Body) -> Tokens | None:
 
     Source: "Prompt caching", Claude docs: total input = input_tokens + cache_read + cache_creation.
     """
-    fresh = first_count(usage, "input_tokens")
-    written = first_count(usage, "cache_creation_input_tokens")
-    read = first_count(usage, "cache_read_input_tokens")
-    got = first_count(usage, "output_tokens")
+    fresh = count(usage.get("input_tokens"))
+    written = count(usage.get("cache_creation_input_tokens"))
+    read = count(usage.get("cache_read_input_tokens"))
+    got = count(usage.get("output_tokens"))
     if fresh is None and got is None:
         return None
     details = part(usage, "output_tokens_details")
@@ -34,7 +35,7 @@ def tokens_of(usage: Body) -> Tokens | None:
         cache_read=read,
         cache_write=written,
         reasoning=first_count(details, "thinking_tokens", "reasoning_tokens"),
-        cache_write_1h=first_count(lives, "ephemeral_1h_input_tokens"),
+        cache_write_1h=count(lives.get("ephemeral_1h_input_tokens")),
         input_source="unknown" if fresh is None else "provider",
         output_source="unknown" if got is None else "provider",
     )
@@ -59,7 +60,7 @@ class MessagesReader(BaseReader):
         self._message(data)
         blocks = data.get("content")
         for number, block in enumerate(cast("list[object]", blocks) if isinstance(blocks, list) else ()):
-            if isinstance(block, Mapping):
+            if type(block) is dict or isinstance(block, Mapping):
                 self._say(cast("Body", block), number)
 
     def _message(self, data: Body) -> None:

@@ -27,9 +27,8 @@ def numbers(body: Mapping[str, Any]) -> Attributes:
     """The sampling parameters that are plain numbers, in every dialect."""
     found: Attributes = {}
     for key, name in _NUMBERS.items():
-        value = body.get(key)
-        if value is not None and type(value) in (int, float):
-            found[name] = value
+        if key in body and type(body[key]) in (int, float):
+            found[name] = body[key]
     return found
 
 

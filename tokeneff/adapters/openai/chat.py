@@ -114,7 +114,7 @@ def _items(value: object) -> Sequence[Body]:
     if value is None:
         return ()
     items = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("Body", item) for item in items if isinstance(item, Mapping)]
+    return [cast("Body", item) for item in items if type(item) is dict or isinstance(item, Mapping)]
 
 
 ENDPOINTS = {
