@@ -29,7 +29,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from tokeneff._forking import watch
@@ -67,8 +66,10 @@ def opened(url: str) -> RedisStore:
         StoreError: the URL cannot be read, or the extra is missing.
     """
     found = place(url)
-    if find_spec("redis") is None:
-        raise StoreError(f"store {found.url} needs redis-py: pip install 'tokeneff[redis]'")
+    try:
+        import redis  # noqa: F401 # pyright: ignore[reportUnusedImport] - here, for no call has time for it
+    except ImportError:
+        raise StoreError(f"store {found.url} needs redis-py: pip install 'tokeneff[redis]'") from None
     return RedisStore(url)
 
 
