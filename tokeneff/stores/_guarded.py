@@ -49,9 +49,6 @@ _AT_EXIT = 1.0
 """Seconds that an ending process tries to settle what waits."""
 _A_STEP = 5
 """Settlements that a call may make for others."""
-_FEW, _ROUNDS = 100, 5
-"""Settlements that may still wait when the store is asked again, and how often all that wait are settled before: calls
-that go on meanwhile might else have ever more of them wait, and the store away for ever."""
 
 
 class GuardedStore:
@@ -275,9 +272,8 @@ class GuardedStore:
         patient = getattr(self.store, "patient", None)
         with nullcontext() if patient is None else patient(_IN_BACKGROUND):
             self._offset = self.store.now() - _microseconds()
-            for _ in range(_ROUNDS):
-                if (waiting := len(self._backlog)) > _FEW:
-                    self._backlog.drain(self._settle_waiting, waiting)
+            # Not what comes meanwhile: of that there might be ever more, and the store away for ever.
+            self._backlog.drain(self._settle_waiting, len(self._backlog))
             self._ours.tell(self.store)
 
     def _settle_waiting(self, one: Settlement) -> None:
