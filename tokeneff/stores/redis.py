@@ -212,12 +212,12 @@ class RedisStore:
 
     def _ask(self, question: Callable[[Link], T]) -> T:
         """Put one question, and have whatever goes wrong be the store's being unavailable."""
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisClusterException, RedisError
 
         until(time.monotonic() + (getattr(self._patient, "seconds", None) or self.patience))
         try:
             return question(self._link or self._linked())
-        except (RedisError, OSError) as fault:
+        except (RedisError, RedisClusterException, OSError) as fault:
             raise StoreUnavailable(f"{self.url}: {type(fault).__name__}: {fault}") from None
 
     def _linked(self) -> Link:
