@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="tokeneff",
         description="Make every LLM token earn its place: see, replay and check the calls of wrapped clients.",
         epilog="exit codes: 0 done, 1 problems found or calls failed, 2 wrong usage",
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"tokeneff {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
@@ -101,3 +102,11 @@ def _parser() -> argparse.ArgumentParser:
         module.arguments(sub)
         sub.set_defaults(module=module)
     return parser
+
+
+class _Help(argparse.HelpFormatter):
+    """A name and what it does on one line: argparse forgets that the names of commands are indented."""
+
+    def format_help(self) -> str:
+        self._action_max_length += self._indent_increment
+        return super().format_help()

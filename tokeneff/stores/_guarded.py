@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +29,8 @@ from tokeneff.stores._contract import (
 )
 from tokeneff.stores._guarded_backlog import Backlog, Settlement
 from tokeneff.stores._guarded_breaker import Breaker
-from tokeneff.stores._guarded_meanwhile import GrantedMeanwhile, Meanwhile, Out
+from tokeneff.stores._guarded_meanwhile import GrantedMeanwhile, Meanwhile
+from tokeneff.stores._guarded_ours import Ours, Out
 from tokeneff.stores._rules import ZERO
 
 __all__ = ["GrantedMeanwhile", "GuardedStore"]
@@ -45,8 +47,8 @@ _IN_BACKGROUND = 5.0
 """Seconds that a look from the background may take."""
 _AT_EXIT = 1.0
 """Seconds that an ending process tries to settle what waits."""
-_MOST = 100_000
-"""Balances, and holds, that are remembered."""
+_A_STEP = 5
+"""Settlements that a call may make for others."""
 
 
 class GuardedStore:
@@ -115,7 +117,7 @@ class GuardedStore:
         return self._backlog.lost
 
     def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = "") -> Reservation:
-        out = Out(amounts, tuple(claims), group, lease, False)
+        out = Out(amounts, tuple(claims), group, lease)
         if self._breaker.reachable(self.patience * _FIRST):
             try:
                 answer = self._noted(self.store.reserve(hold, amounts, claims, lease, group))
@@ -124,29 +126,20 @@ class GuardedStore:
                 out = out._replace(there=True)
             else:
                 if isinstance(answer, Granted):
-                    self._remember(hold, out._replace(there=True))
+                    self._ours.granted(hold, out._replace(there=True))
                 return answer
         return self._reserve_meanwhile(hold, out)
 
     def extend(self, hold: str, amounts: Amounts, floor: Amounts, lease: int, group: str = "") -> Reservation:
-        if self._breaker.reachable(self.patience * _FIRST):
-            try:
-                answer = self._noted(self.store.extend(hold, amounts, floor, lease, group))
-            except StoreUnavailable as fault:
-                self._breaker.failed(fault)
-            else:
-                if not isinstance(answer, Gone) or self._meanwhile is None:
-                    return answer
-                # It began while the store was away, and in a window that is over.
-                return self._meanwhile.extend(hold, amounts, floor, lease)
-        if self.on_error == "closed":
-            raise self._unavailable()
-        return self._by_itself().extend(hold, amounts, floor, lease)
+        answer = self._extend(hold, amounts, floor, lease, group)
+        if isinstance(answer, Granted):
+            self._ours.extended(hold, amounts, floor)
+        return answer
 
     def settle(
         self, hold: str, amounts: Amounts, claims: Sequence[Claim], group: str = "", note: str = ""
     ) -> Granted | Gone:
-        out = self._out.pop(hold, None)
+        out = self._ours.out.pop(hold, None)
         if self._breaker.reachable(self.patience * _FIRST):
             try:
                 return self._noted(self.store.settle(hold, amounts, claims, group, note))
@@ -155,7 +148,7 @@ class GuardedStore:
         answer = self._by_itself().settle(hold, amounts, claims)
         if amounts != ZERO or out is None or out.there:
             self._backlog.add(Settlement(hold, amounts, tuple(claims), group, note))
-            self._settle_if_back()
+            self._settle_rest(_A_STEP, self.patience)
         return answer
 
     def renew(self, holds: Iterable[tuple[str, str]], lease: int) -> None:
@@ -212,10 +205,7 @@ class GuardedStore:
         self.guard = threading.Lock()
         self._breaker.reset()
         self._backlog = Backlog()
-        self._seen: dict[str, Balance] = {}
-        self._out: dict[str, Out] = {}
-        self._doubtful: dict[str, str] = {}
-        """Holds that the store may have, of calls that were not let through: id and group."""
+        self._ours = Ours()
         self._meanwhile: Meanwhile | None = None
         self._before = False
         """Whether `_meanwhile` is of an earlier time without the store."""
@@ -226,41 +216,43 @@ class GuardedStore:
         self._breaker.stop(timeout / 2)
         if len(self._backlog):
             with suppress(StoreUnavailable):
-                self._backlog.drain(lambda one: self._settle_until(one, until), max(until - time.monotonic(), 0.0))
+                self._backlog.drain(
+                    lambda one: self._settle_until(one, until), timeout=max(until - time.monotonic(), 0.0)
+                )
         if left := len(self._backlog):
             log.warning("%d calls could not be told to the store of their budgets %s in time", left, self.url)
 
     def _reserve_meanwhile(self, hold: str, out: Out) -> Reservation:
-        out = out._replace(there=out.there or hold in self._doubtful)
         if self.on_error == "closed":
-            self._doubt(hold, out)
+            self._ours.doubted(hold, out)
             raise self._unavailable()
         answer = self._by_itself().reserve(hold, out.amounts, out.claims, out.lease)
-        if not isinstance(answer, Granted):
-            self._doubt(hold, out)
-            return answer
-        self._doubtful.pop(hold, None)
-        self._remember(hold, out)
+        if isinstance(answer, Granted):
+            self._ours.granted(hold, out)
+        else:
+            self._ours.doubted(hold, out)
         return answer
 
-    def _doubt(self, hold: str, out: Out) -> None:
-        if out.there and len(self._doubtful) < _MOST:
-            self._doubtful[hold] = out.group
-
-    def _remember(self, hold: str, out: Out) -> None:
-        if len(self._out) < _MOST:
-            self._out[hold] = out
+    def _extend(self, hold: str, amounts: Amounts, floor: Amounts, lease: int, group: str) -> Reservation:
+        if self._breaker.reachable(self.patience * _FIRST):
+            try:
+                answer = self._noted(self.store.extend(hold, amounts, floor, lease, group))
+            except StoreUnavailable as fault:
+                self._breaker.failed(fault)
+            else:
+                if not isinstance(answer, Gone) or self._meanwhile is None:
+                    return answer
+                # It began while the store was away, and in a window that is over.
+                return self._meanwhile.extend(hold, amounts, floor, lease)
+        if self.on_error == "closed":
+            raise self._unavailable()
+        return self._by_itself().extend(hold, amounts, floor, lease)
 
     def _noted(self, answer: T) -> T:
         self._breaker.worked()
         self._offset = answer.now - _microseconds()
         if isinstance(answer, (Granted, Refused)):
-            seen = self._seen
-            for balance in answer.balances:
-                seen[balance.account] = balance
-            if len(seen) > _MOST:
-                with suppress(RuntimeError, StopIteration, KeyError):  # another thread was first
-                    del seen[next(iter(seen))]
+            self._ours.saw(answer.balances)
         return answer
 
     def _now(self) -> int:
@@ -269,7 +261,7 @@ class GuardedStore:
     def _by_itself(self) -> Meanwhile:
         with self.guard:
             if self._meanwhile is None or self._before:
-                self._meanwhile, self._before = Meanwhile(self._now, self._seen, self._out), False
+                self._meanwhile, self._before = Meanwhile(self._now, self._ours), False
             return self._meanwhile
 
     def _unavailable(self) -> BudgetUnavailable:
@@ -280,20 +272,9 @@ class GuardedStore:
         patient = getattr(self.store, "patient", None)
         with nullcontext() if patient is None else patient(_IN_BACKGROUND):
             self._offset = self.store.now() - _microseconds()
-            self._backlog.drain(self._settle_waiting)
-            for hold, group in list(self._doubtful.items()):
-                self.store.settle(hold, ZERO, (), group)
-                self._doubtful.pop(hold, None)
-            for hold, out in list(self._out.items()):
-                if not out.there:
-                    self._hand_over(hold, out)
-
-    def _hand_over(self, hold: str, out: Out) -> None:
-        """What this process granted by itself is held in the store as well, from now on."""
-        watched = [claim._replace(enforced=False) for claim in out.claims]
-        self.store.reserve(hold, out.amounts, watched, out.lease, out.group)
-        if hold in self._out:
-            self._out[hold] = out._replace(there=True)
+            # Not what comes meanwhile: of that there might be ever more, and the store away for ever.
+            self._backlog.drain(self._settle_waiting, len(self._backlog))
+            self._ours.tell(self.store)
 
     def _settle_waiting(self, one: Settlement) -> None:
         self.store.settle(one.hold, one.amounts, one.claims, one.group, one.note)
@@ -303,16 +284,19 @@ class GuardedStore:
             raise StoreUnavailable("the time is over")
         self._settle_waiting(one)
 
-    def _settle_if_back(self) -> None:
-        """It may have come back just before this was put with what waits."""
-        if self._breaker.up:
-            with suppress(StoreUnavailable):
-                self._backlog.drain(self._settle_waiting)
+    def _settle_rest(self, most: float = math.inf, timeout: float = -1) -> None:
+        """Settle what was put with what waits just before the store was back."""
+        if len(self._backlog) and self._breaker.up:
+            try:
+                self._backlog.drain(self._settle_waiting, most, timeout)
+            except StoreUnavailable as fault:
+                self._breaker.failed(fault)
 
     def _changed(self, up: bool, seconds: float) -> None:
         attributes: dict[str, object] = {"tokeneff.store.url": self.url, "tokeneff.store.on_error": self.on_error}
         if up:
             self._before = True
+            self._settle_rest()
             log.info("the store of budgets %s is back after %.1f s", self.url, seconds)
             attributes["tokeneff.store.seconds"] = seconds
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -55,17 +56,19 @@ class Backlog:
         elif settlement.amounts != ZERO:  # a hold that is only released is charged when its lease ends
             self._sum_up(settlement)
 
-    def drain(self, settle: Callable[[Settlement], object], timeout: float = -1) -> int:
-        """Settle what waits, the oldest first; returns how many were. What the store does not answer for, stays.
+    def drain(self, settle: Callable[[Settlement], object], most: float = math.inf, timeout: float = -1) -> None:
+        """Settle what waits, the oldest first, or the oldest ``most``. What the store does not answer for, stays.
+
+        While another thread does, it is waited for, for ``timeout`` seconds; then it will do the rest.
 
         Raises:
-            StoreUnavailable: the store cannot be asked, or somebody else is at it for ``timeout`` seconds.
+            StoreUnavailable: the store cannot be asked.
         """
         if not self._draining.acquire(timeout=timeout):
-            raise StoreUnavailable("somebody else is settling")
-        done = 0
+            return
         try:
-            while self._waiting or self._sums:
+            while len(self) and most > 0:
+                most -= 1
                 self._bring_in_sums()
                 settlement = self._waiting[0]
                 try:
@@ -75,10 +78,8 @@ class Backlog:
                 except Exception as fault:  # noqa: BLE001 - one that cannot be settled must not keep the others
                     self._lose(fault)
                 self._waiting.popleft()
-                done += 1
         finally:
             self._draining.release()
-        return done
 
     def _sum_up(self, settlement: Settlement) -> None:
         key = settlement.group, settlement.claims

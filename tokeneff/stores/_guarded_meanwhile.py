@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
-from tokeneff.stores._contract import Amounts, Balance, Claim, Gone, Granted, Refused, Reservation
+from tokeneff.stores._contract import Amounts, Claim, Gone, Granted, Refused, Reservation
+from tokeneff.stores._guarded_ours import Ours, Out
 from tokeneff.stores._rules import ZERO
 from tokeneff.stores.memory import MemoryStore
 
 _FOR_EVER = 10 * 365 * 86_400 * 1_000_000
-
-
-class Out(NamedTuple):
-    """A hold of this process, of a call that is on its way."""
-
-    amounts: Amounts
-    claims: tuple[Claim, ...]
-    group: str
-    lease: int
-    there: bool
-    """Whether the store may have it."""
 
 
 class GrantedMeanwhile(Granted):
@@ -34,16 +23,16 @@ class Meanwhile:
     """A store in memory with the balances that the real one last said, and the holds that this process has.
 
     Args:
-        clock: the store's time, as far as known. seen: balances by account. out: holds by id.
+        clock: the store's time, as far as known. ours: what this process knows of it.
     """
 
-    def __init__(self, clock: Callable[[], int], seen: Mapping[str, Balance], out: Mapping[str, Out]) -> None:
+    def __init__(self, clock: Callable[[], int], ours: Ours) -> None:
         self.store = MemoryStore(journal=0)
         self.store.clock = clock
-        self._seen = seen
+        self._seen = ours.seen
         self._known: set[str] = set()
         self._lock = threading.Lock()
-        for hold, one in list(out.items()):
+        for hold, one in list(ours.out.items()):
             self._adopt(hold, one)
 
     def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int) -> Reservation:

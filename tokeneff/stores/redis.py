@@ -29,7 +29,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from tokeneff._forking import watch
@@ -67,8 +66,10 @@ def opened(url: str) -> RedisStore:
         StoreError: the URL cannot be read, or the extra is missing.
     """
     found = place(url)
-    if find_spec("redis") is None:
-        raise StoreError(f"store {found.url} needs redis-py: pip install 'tokeneff[redis]'")
+    try:
+        import redis  # noqa: F401 # pyright: ignore[reportUnusedImport] - here, for no call has time for it
+    except ImportError:
+        raise StoreError(f"store {found.url} needs redis-py: pip install 'tokeneff[redis]'") from None
     return RedisStore(url)
 
 
@@ -211,12 +212,12 @@ class RedisStore:
 
     def _ask(self, question: Callable[[Link], T]) -> T:
         """Put one question, and have whatever goes wrong be the store's being unavailable."""
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisClusterException, RedisError
 
         until(time.monotonic() + (getattr(self._patient, "seconds", None) or self.patience))
         try:
             return question(self._link or self._linked())
-        except (RedisError, OSError) as fault:
+        except (RedisError, RedisClusterException, OSError) as fault:
             raise StoreUnavailable(f"{self.url}: {type(fault).__name__}: {fault}") from None
 
     def _linked(self) -> Link:
