@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COLLECTOR = "http://localhost:4318"
 MOST_NOT_RUN = 1
+ELSEWHERE = "in an environment of its own"
+"""Blocks that tests/frameworks run."""
 
 # Imports all that is heavy once; each block then has a process, forked from there, and a provider of its own.
 RUNNER = """
@@ -192,7 +194,8 @@ def test_every_block_runs(arrived: tuple[str, set[str]], tmp_path: Path) -> None
 
 def test_most_blocks_run_and_make_calls() -> None:
     not_run = [block for block in PYTHON if block.not_run]
-    assert len(not_run) <= MOST_NOT_RUN, [block.not_run for block in not_run]
+    nowhere = [block.not_run for block in not_run if block.not_run != ELSEWHERE]
+    assert len(nowhere) <= MOST_NOT_RUN, nowhere
     for block in not_run:
         compile(block.code, block.id, "exec")
     assert sum(block.calls for block in RUN) >= 7
@@ -257,7 +260,7 @@ def test_commands_are_all_documented(capsys: pytest.CaptureFixture[str]) -> None
     main(["--help"])
     commands = re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE)
     assert commands
-    assert {f"tokeneff {command}" for command in commands} == set(_sections("###"))
+    assert {f"tokeneff {command}" for command in commands} == {title for title in _sections("###") if title.startswith("tokeneff ")}
 
 
 def test_every_public_name_is_mentioned() -> None:
