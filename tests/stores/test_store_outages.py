@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +290,7 @@ def test_a_store_that_was_lost_is_not_hammered(own_server: Server, monkeypatch: 
     own_server.kill()
     until(lambda: call(store, f"c{time.monotonic_ns()}", 0) and len(asked) >= 4, "it is not looked after")
 
-    pauses = [after - before for before, after in zip(asked, asked[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(asked)]
     assert all(pause > 0.35 for pause in pauses)
     assert pauses[1] > pauses[0]
     assert pauses[2] > pauses[1]

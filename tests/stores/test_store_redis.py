@@ -100,10 +100,10 @@ def test_keys_end_when_nobody_asks_for_them(own_server: Server) -> None:
     store.reserve("call", Amounts(1), claims, MINUTE)
     store.settle("call", Amounts(1), claims)
     store.reserve("held", Amounts(1), claims, MINUTE)
-    left = {key: client.ttl(key) for key in client.keys()}
+    left = {key: client.ttl(key) for key in client.scan_iter()}
 
     assert left.pop("{t}:a:all||total") == -1
-    assert DAY <= left.pop("{t}:s:call") + 60
+    assert left.pop("{t}:s:call") + 60 >= DAY
     assert 35 * DAY < left.pop("{t}:a:day|x|2026") <= 36 * DAY + 3_601
     assert 35 * DAY < left.pop("{t}:a:roll|x|1m") <= 36 * DAY + 122
     assert 35 * DAY < left.pop("{t}:b:roll|x|1m") <= 36 * DAY + 122
@@ -217,14 +217,14 @@ def test_tls_is_checked(certified: tuple[Path, Path]) -> None:
     with Server(*tls, "--tls-cert-file", str(certificate), "--tls-key-file", str(key)):
         store = open_store(f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificate}")
         assert isinstance(store.reserve("call", Amounts(1), [total()], MINUTE), Granted)
-        with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED|certificate verify failed"):
+        with pytest.raises(StoreUnavailable, match=r"CERTIFICATE_VERIFY_FAILED"):
             open_store(f"rediss://127.0.0.1:{port}").now()
         with pytest.raises(StoreUnavailable):
             open_store(f"redis://127.0.0.1:{port}").now()
 
 
 def keys_slots(client: Any) -> set[int]:
-    return {client.execute_command("CLUSTER KEYSLOT", key) for key in client.keys()}
+    return {client.execute_command("CLUSTER KEYSLOT", key) for key in client.scan_iter()}
 
 
 @pytest.fixture(scope="module")
@@ -277,12 +277,20 @@ def test_a_cluster_of_one_node_will_do(three: list[Server]) -> None:
             store.now()
 
 
+def followed(master: Server, replica: Server) -> None:
+    """Wait until the replica has what the master has."""
+    sent, end = master.client().info("replication")["master_repl_offset"], time.monotonic() + 30
+    while replica.client().info("replication")["slave_repl_offset"] < sent:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_a_sentinel_names_the_server_and_its_successor() -> None:
     with watched() as (sentinel, master, replica):
         store = open_store(f"redis+sentinel://127.0.0.1:{sentinel.port}/budgets/0")
         store.patience = 2.0  # type: ignore[attr-defined]
         store.settle("before", Amounts(7), [total()])
-        assert master.client().wait(1, 5000) == 1
+        followed(master, replica)
         master.kill()
         end = time.monotonic() + 60
         while True:
@@ -318,19 +326,20 @@ def test_a_forked_child_has_connections_of_its_own(redis_url: str) -> None:
 
 
 def test_threads_share_a_store(redis_url: str) -> None:
-    store, granted = open_store(redis_url), []
+    store, granted = open_store(redis_url), [0] * 16
 
     def work(number: int) -> None:
         for one in range(25):
             if isinstance(store.reserve(f"{number}-{one}", Amounts(3), [total(usd=1_000)], MINUTE), Granted):
-                granted.append(store.settle(f"{number}-{one}", Amounts(3), [total()]))
+                store.settle(f"{number}-{one}", Amounts(3), [total()])
+                granted[number] += 1
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(granted) == 333
+    assert sum(granted) == 333
     assert store.states()[0].balance.spent.usd == 999
 
 
