@@ -20,7 +20,7 @@ from servers import Server
 
 from tokeneff import _log
 from tokeneff.errors import BudgetUnavailable, StoreUnavailable
-from tokeneff.stores import Amounts, Claim, Gone, Granted, Limits, Refused, Store, _guarded, open_store
+from tokeneff.stores import Amounts, Claim, Gone, Granted, Limits, Refused, Store, _guarded_exit, open_store
 from tokeneff.stores._guarded import GrantedMeanwhile, GuardedStore
 from tokeneff.stores._guarded_backlog import Backlog, Settlement
 
@@ -36,9 +36,9 @@ def nothing_is_left() -> Iterator[None]:
     _log._forget()
     yield
     _log._forget()
-    for store in list(_guarded._guarded):
-        store._breaker.stop(10)
-        _guarded._guarded.discard(store)
+    for store in list(_guarded_exit.owners):
+        store._breaker.stop(10)  # type: ignore[attr-defined]
+        _guarded_exit.owners.discard(store)
 
 
 @pytest.fixture
