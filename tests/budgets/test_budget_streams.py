@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from budget_lab import ASKED, CLAUDE, FLAVOURS, GPT, Lab, each, ready
 
+import tokeneff
 from tokeneff.budgets import Budget
 from tokeneff.errors import BudgetExceeded
 from tokeneff.stores import Amounts
@@ -157,22 +158,20 @@ async def test_a_stream_is_cut_at_the_limit(lab: Lab, shape: Shape, flavour: str
 )
 async def test_what_a_cut_stream_is_charged_is_what_the_provider_counted(lab: Lab, shape: Shape, flavour: str) -> None:
     """Within 2 %, once a few calls have shown how the provider counts: here each piece is a token, as for OpenAI's."""
-    teaching = lab.client(shape.sdk, flavour, Budget(tokens=10**6, name="large"))
-    model = GPT if shape.sdk == "openai" else CLAUDE
-    for number in range(12):
-        asked = [{"role": "user", "content": f"{number} fox" * 200}]
-        lab.provider.queue(Reply(text="x", usage=Usage(input_tokens=8 + 200 * 2 + 200 * (number > 9), output_tokens=1)))
-        resource = teaching.chat.completions if shape.sdk == "openai" else teaching.messages
-        await ready(resource.create(model=model, messages=asked, max_tokens=5))
+    budgets = [Budget(tokens=2500, by="user")]
+    client = lab.client(shape.sdk, flavour, budgets)
+    for number in range(5):
+        lab.provider.queue(Reply(text=PIECE * 100, usage=Usage(input_tokens=30 + number, output_tokens=100)))
+        resource = client.chat.completions if shape.sdk == "openai" else client.messages
+        await ready(resource.create(model=GPT if shape.sdk == "openai" else CLAUDE, messages=ASKED, max_tokens=110))
     lab.provider.queue(long_reply())
 
-    client = lab.client(shape.sdk, flavour, Budget(tokens=2500, name="small"))
-    with pytest.raises(BudgetExceeded) as raised:
+    with tokeneff.tag(user="small"), pytest.raises(BudgetExceeded) as raised:
         await read(shape, client, [])
 
     assert raised.value.partial is not None
     truth = 30 + len(raised.value.partial.text) // len(PIECE)
-    spent = next(state.balance.spent.tokens for state in lab.store.states() if state.budget == "small")
+    spent = next(state.balance.spent.tokens for state in lab.store.states() if state.scope == "user=small")
     assert spent == pytest.approx(truth, rel=0.02)
 
 

@@ -5,6 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+_LEAST, _ENOUGH, _MOST_MODELS = 64, 50_000, 500
+
+
+class Ratios:
+    """Tokens of models by those of the vocabulary that stands in for their own, from replies that came in full."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def wanted(self, provider: str, model: str) -> bool:
+        """Whether more replies are to be counted."""
+        return self._sums.get((provider, model), (0, 0))[1] < _ENOUGH
+
+    def learn(self, provider: str, model: str, said: int, counted: int) -> None:
+        """Take in the provider's count of a reply, and ours."""
+        if len(self._sums) >= _MOST_MODELS:
+            self._sums.clear()
+        before = self._sums.get((provider, model), (0, 0))
+        self._sums[provider, model] = (before[0] + said, before[1] + counted)
+
+    def of(self, provider: str, model: str, otherwise: float) -> float:
+        """The ratio; ``otherwise`` as long as too little was learnt."""
+        said, counted = self._sums.get((provider, model), (0, 0))
+        return min(max(said / counted, 0.5), 3.0) if counted >= _LEAST else otherwise
+
 
 class Tally:
     """The output of one stream as far as it has come.
