@@ -22,6 +22,7 @@ from tokeneff.budgets._bounds import Bounds
 from tokeneff.budgets._settling import Settling
 from tokeneff.errors import BudgetExceeded
 from tokeneff.prices import Prices
+from tokeneff.stores import Amounts
 from tokeneff.stores.memory import MemoryStore
 from tokeneff.testing import Reply, faults
 from tokeneff.tokens import Counter
@@ -251,6 +252,33 @@ async def test_a_process_that_was_stopped_for_longer_than_a_lease_is_charged_rig
 
     assert "expire" in lab.steps()
     assert 1000 <= lab.spent().tokens <= 1040
+
+
+@by_flavour
+async def test_one_that_was_stopped_and_finds_its_budget_used_up_is_cut_and_charged(lab: Lab, flavour: str) -> None:
+    from tokeneff.budgets import block_store, budget
+
+    now = [1_800_000_000_000_000]
+    lab.store.clock = lambda: now[0]
+    client = lab.client("openai", flavour, Budget(tokens=1000))
+    lab.provider.queue(faults.slow_chunks(0.001, Reply(chunks=[" token"] * 1000)), SAID)
+
+    async def read() -> None:
+        number = 0
+        async for _ in each(await ready(CHAT.ask(client, max_tokens=None, stream=True))):
+            number += 1
+            if number == 100:
+                now[0] += 100_000_000
+                lab.store.holds()
+                (state,) = lab.store.states()
+                lab.store.top_up(state.balance.account, Amounts(tokens=-700))
+
+    with budget(tokens=50_000) as block, pytest.raises(BudgetExceeded):
+        await read()
+    assert lab.store.holds() == []
+    assert lab.store.states()[0].balance.spent.tokens == block.spent.tokens > 250
+    assert block.held.tokens == 0
+    assert block_store().holds() == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

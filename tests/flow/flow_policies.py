@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from tokeneff._drive import Sent
 from tokeneff._flow import Call, Effect, Ending, Failure, Outcome, Policy, Run, Wait, do, forward
+from tokeneff.adapters import Endpoint
+from tokeneff.adapters._hosts import Site
+from tokeneff.budgets import Budget
+from tokeneff.budgets._holding import Place
+from tokeneff.budgets._policy import Guards
 from tokeneff.errors import TokeneffError
+from tokeneff.prices import Prices
+from tokeneff.stores.memory import MemoryStore
 
 ENDINGS: tuple[Ending, ...] = ("read", "broken_off", "dropped", "cancelled", "failed")
 """How a call ends that was sent. The first and the last two can also end it before there is anything to read."""
@@ -131,6 +138,34 @@ def again_when_failed(call: Call) -> Generator[Effect, Any, Outcome]:
     return outcome
 
 
+PRICES = Prices()
+MODEL_CALL = {
+    "client": object(),
+    "endpoint": Endpoint("chat", cast("Any", None), dict, model=True, dialect="chat"),
+    "family": SimpleNamespace(site=lambda client: Site("openai", "api.openai.com", 443, "api.openai.com")),
+    "options": SimpleNamespace(
+        json_data={"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 10},
+        extra_json=None,
+    ),
+}
+
+
+def budgeted(store: Store, name: str) -> Policy:
+    """The policy of budgets, with room for all."""
+    memory = MemoryStore()
+    guards = Guards(Place(memory, (Budget(tokens=1_000_000),)), PRICES)
+
+    def policy(call: Call) -> Generator[Effect, Any, Outcome]:
+        known = len(memory.journal())
+        outcome = yield from guards.policy(call.with_(**MODEL_CALL))
+        steps = [entry.step for entry in memory.journal()[known:]]
+        if steps != ["reserve", "settle"] or memory.holds():
+            store.settle(name, f"not even: {steps}")
+        return outcome
+
+    return policy
+
+
 class Reply:
     """A reply that is still coming."""
 
@@ -181,5 +216,6 @@ KINDS: dict[str, Make] = {
     "store_fails": lambda store, name: store_fails,
     "waiting": lambda store, name: waiting,
     "waiting_in_vain": lambda store, name: waiting_in_vain,
+    "budgeted": budgeted,
     "again_when_failed": lambda store, name: again_when_failed,
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from flow_policies import Fault, Refused, Store, a_call, over, passing, refusing, refusing_after, reserving
 
 from tokeneff import _log
-from tokeneff._flow import Call, Do, Effect, Forward, Outcome, Run, Tokens, do, forward
+from tokeneff._flow import Abandoned, Call, Do, Effect, Failure, Forward, Outcome, Run, Tokens, do, forward
 
 
 @pytest.fixture(autouse=True)
@@ -211,3 +212,62 @@ def test_a_refusal_when_all_is_over_still_settles_those_before() -> None:
     run.resume(None)
 
     assert run.resume(over("read")) == Do(store.settle, ("outer", "refused"))
+
+
+def test_a_policy_that_is_given_up_puts_its_affairs_in_order() -> None:
+    """Its caller was cancelled while a store was at work: others see a cancelled call, and nothing is sent."""
+    seen: list[Any] = []
+    store = Store()
+
+    def careful(call: Call) -> Generator[Effect, Any, Outcome]:
+        try:
+            yield from do(store.reserve, "x")
+        except Abandoned:
+            yield from do(store.settle, "x", "released")
+            raise
+        return (yield from forward(call))
+
+    run = Run([reserving(Store(), "outer", seen), careful], a_call())
+    run.start()
+    run.resume(None)
+
+    assert run.abandon(KeyboardInterrupt("stop")) == Do(store.settle, ("x", "released"))
+    effect = run.resume(None)
+    assert isinstance(effect, Do)
+    assert effect.args == ("outer", "cancelled")
+    assert run.resume(None) is None
+    (_, outcome) = seen[0]
+    assert (outcome.ending, outcome.failure) == ("cancelled", Failure("builtins.KeyboardInterrupt", "stop"))
+    assert run.refusal is None
+
+
+def test_a_call_that_is_given_up_is_not_sent_by_who_does_not_notice() -> None:
+    def deaf(call: Call) -> Generator[Effect, Any, Outcome]:
+        with suppress(BaseException):
+            yield from do(str)
+        return (yield from forward(call))
+
+    run = Run([deaf], a_call())
+    run.start()
+
+    assert run.abandon(KeyboardInterrupt()) is None
+    assert run.outcome is not None
+    assert run.outcome.ending == "cancelled"
+
+
+def test_a_call_that_is_given_up_when_it_is_over_ended_as_it_did() -> None:
+    store, seen = Store(), []  # type: ignore[var-annotated]
+
+    def settling(call: Call) -> Generator[Effect, Any, Outcome]:
+        outcome = yield from forward(call)
+        yield from do(store.settle, "x", "y")
+        return outcome
+
+    run = Run([reserving(Store(), "outer", seen), settling], a_call())
+    run.start()
+    run.resume(None)
+    run.resume(over("read"))
+
+    effect = run.abandon(KeyboardInterrupt())
+    assert isinstance(effect, Do)
+    assert effect.args == ("outer", "read")

@@ -20,7 +20,7 @@ from servers import Server
 
 from tokeneff import _log
 from tokeneff.errors import BudgetUnavailable, StoreUnavailable
-from tokeneff.stores import Amounts, Claim, Gone, Granted, Limits, Refused, Store, open_store
+from tokeneff.stores import Amounts, Claim, Gone, Granted, Limits, Refused, Store, _guarded_exit, open_store
 from tokeneff.stores._guarded import GrantedMeanwhile, GuardedStore
 from tokeneff.stores._guarded_backlog import Backlog, Settlement
 
@@ -31,10 +31,14 @@ PATIENCE = 0.3
 
 
 @pytest.fixture(autouse=True)
-def forgetful_log() -> Iterator[None]:
+def nothing_is_left() -> Iterator[None]:
+    """Neither of what was logged once, nor of stores that would be told of calls when this process ends."""
     _log._forget()
     yield
     _log._forget()
+    for store in list(_guarded_exit.owners):
+        store._breaker.stop(10)  # type: ignore[attr-defined]
+        _guarded_exit.owners.discard(store)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokeneff._flow import Tokens
 from tokeneff._plain import absent, fields, items, string
 from tokeneff.budgets._limits import Limit, limit_of
+from tokeneff.budgets._tally import Ratios
 from tokeneff.stores._contract import Amounts
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ def cents(rate: Fraction, count: int) -> int:
 class Bounds:
     """Bounds of requests, by what this process counts and what prices it knows."""
 
-    def __init__(self, counter: Counter, prices: Prices) -> None:
+    def __init__(self, counter: Counter, prices: Prices, ratios: Ratios | None = None) -> None:
         self.counter = counter
         self.prices = prices
+        self.ratios = Ratios() if ratios is None else ratios
 
     def of(self, asked: Asked) -> Bound:
         """What a request may come to.
@@ -115,7 +117,7 @@ class Bounds:
         return Bound(
             model,
             expected,
-            min(max(expected / prompt.tokens, 1.0), 1.6) if prompt.tokens and not prompt.exact else 1.0,
+            self._ratio(asked, prompt, expected),
             whole,
             output * choices,
             choices,
@@ -126,6 +128,12 @@ class Bounds:
             why,
             prompt,
         )
+
+    def _ratio(self, asked: Asked, prompt: Prompt, expected: int) -> float:
+        if prompt.exact:
+            return 1.0
+        by_input = min(max(expected / prompt.tokens, 1.0), 1.6) if prompt.tokens else 1.0
+        return self.ratios.of(asked.provider, asked.model, by_input)
 
 
 def _input(asked: Asked, prompt: Prompt, expected: int, error: float, limit: Limit) -> int:

@@ -161,7 +161,10 @@ class Holding:
             if type(answer) is Gone and not self.closed:
                 # The lease ran out (the process was stopped, say) and was charged: take that back, and hold anew.
                 self._undo(self.parts)
-                return self.reserve(amounts)
+                refusal = self.reserve(amounts)
+                if refusal is not None:
+                    self.id = new_id(time.time_ns() // 1000)  # what came is to be spent yet, by an id that is not over
+                return refusal
             if isinstance(answer, (Granted, Refused)):
                 self._heard(part, answer)
             if isinstance(answer, Refused):

@@ -14,7 +14,7 @@ comes that does not fit before it has answered, nothing more is read from the pr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,18 +23,20 @@ from tokeneff._flow import Failure
 from tokeneff._log import log_once
 from tokeneff.budgets._bounds import Bound, cents
 from tokeneff.budgets._guarding import Story, exceeded, where
+from tokeneff.budgets._tally import Tally
+from tokeneff.errors import BudgetExceeded
 from tokeneff.stores._contract import Amounts
 
 if TYPE_CHECKING:
     from tokeneff._flow import Tokens
     from tokeneff.budgets._holding import Holding, Refusal
-    from tokeneff.errors import BudgetExceeded
     from tokeneff.prices._cost import Cost
 
 STEP = 256
 """Tokens by which a hold grows."""
 PATIENCE = 5.0
 """Seconds that a stream stands still for a store's answer."""
+_NOWHERE: Mapping[str, str] = {}
 _CLOSING = 4
 """Tokens of a hold that are kept for what ends a reply and is in no chunk."""
 
@@ -47,19 +49,11 @@ class Meter:
         "_asked",
         "_base",
         "_bound",
-        "_bytes",
-        "_call_places",
-        "_chunk",
-        "_count",
-        "_events",
         "_holding",
-        "_last",
-        "_new",
-        "_places",
         "_price",
         "_refusal",
         "_story",
-        "_sure",
+        "_tally",
         "_waits",
         "failure",
         "finished",
@@ -77,19 +71,12 @@ class Meter:
         awaiting: bool,
     ) -> None:
         self._holding, self._bound, self._story = holding, bound, story
-        self._count, self._price = count, price
+        self._tally, self._price = Tally(count, bound.ratio), price
         self._base: Amounts | None = None
         """The input as the provider counted it, once it has said."""
         self._waits = awaiting and not holding.instant
         self._asked: Future[Refusal | None] | None = None
         self._refusal: Refusal | None = None
-        self._places = [0, 0]
-        self._call_places: dict[Any, int] = {}
-        self._new: list[str] = []
-        """What came since it was last counted."""
-        self._bytes = self._events = self._last = 0
-        self._sure = 0.0
-        self._chunk = 0.0
         self._allowed = output
         """Tokens of output that the hold is good for."""
         self.finished = output >= bound.output
@@ -100,16 +87,18 @@ class Meter:
     @property
     def waiting(self) -> bool:
         """Whether nothing more is to be read before the store has answered."""
-        return self._asked is not None and not self._fits(self._chunk)
+        return self._asked is not None and not self._fits(self._tally.chunk)
 
     def heard(self, reader: Any, chunks: int = 1) -> None:
         """A chunk came, and was read. Raises BudgetExceeded where the budgets have no room for another."""
         if self.finished and self.failure is None:
             return
         error = None
-        self._events += chunks
         try:
-            error = self._metered(reader)
+            error = self._metered(reader, chunks)
+        except BudgetExceeded as closed:  # the store is away, and its owner chose that nothing goes on then
+            closed.partial, error = reader.written(), closed
+            self._is_cut(closed)
         except Exception as fault:  # noqa: BLE001 - what we cannot meter is settled at its end
             log_once(("meter", type(fault)), "a stream could not be metered", exc_info=fault)
             self.finished = True
@@ -131,55 +120,23 @@ class Meter:
             raise self._cut(reader)
         self.heard(reader, 0)
 
-    def _metered(self, reader: Any) -> BudgetExceeded | None:
+    def _metered(self, reader: Any, chunks: int) -> BudgetExceeded | None:
         if self.failure is None:
-            self._gather(reader)
-            if self._sure + self._bytes + self._chunk + _CLOSING < self._allowed - (STEP // 2 if self._waits else 0):
+            tally, ahead = self._tally, STEP // 2 if self._waits else 0
+            tally.hear(reader, chunks)
+            if self._fits(tally.chunk + ahead):
                 return None
-            self._tally()
+            tally.tally()
             self._based(reader)
-            if self._fits(self._chunk + (STEP // 2 if self._waits else 0)) or reader.terminal:
+            if self._fits(tally.chunk + ahead) or reader.terminal:
                 return None
             self._grow()
-            if self.finished or self._fits(self._chunk) or (self._asked is not None and not self._asked.done()):
+            if self.finished or self._fits(tally.chunk) or (self._asked is not None and not self._asked.done()):
                 return None
         return self._cut(reader)
 
-    def _gather(self, reader: Any) -> None:
-        """What is new of the reply."""
-        for place, texts in enumerate((reader.pieces, reader.thoughts)):
-            size = len(texts)
-            if size != self._places[place]:
-                for text in texts[self._places[place] :]:
-                    self._add(text)
-                self._places[place] = size
-        if reader.calls:
-            for key, call in reader.calls.items():
-                known = self._call_places.get(key)
-                if known is None:
-                    known = 1
-                    self._add(call[0])
-                for text in call[known:]:
-                    self._add(text)
-                self._call_places[key] = len(call)
-
-    def _add(self, text: str) -> None:
-        self._new.append(text)
-        self._bytes += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-    def _tally(self) -> None:
-        """Count what came since it was last counted; how large chunks are is seen from that."""
-        if self._new:
-            self._sure += self._count("".join(self._new)) * self._bound.ratio
-            self._new.clear()
-            self._bytes = 0
-        since, before = self._events - self._last, self._chunk
-        self._last = self._events
-        if self._events:
-            self._chunk = max(self._sure / self._events, before if since == 1 else 0.0, 1.0)
-
     def _fits(self, more: float) -> bool:
-        return self._sure + self._bytes + more + _CLOSING <= self._allowed
+        return self._tally.within(self._allowed, more + _CLOSING)
 
     def _based(self, reader: Any) -> None:
         """Take the provider's own count of the input, where it has told that: what was held too much is room."""
@@ -213,7 +170,7 @@ class Meter:
                 self._asked = None
                 self._answered(asked)
             return
-        received = int(self._sure) + 1
+        received = int(self._tally.sure) + 1
         wanted = min(max(received, self._allowed) + STEP, self._bound.output)
         floor = self._of(received)
         if self._waits:
@@ -250,6 +207,8 @@ class Meter:
     def _answered(self, asked: Future[Refusal | None]) -> None:
         try:
             self._took(asked.result(0))
+        except BudgetExceeded:
+            raise
         except Exception as fault:  # noqa: BLE001 - the store's fault: what is held stays held
             log_once(("meter store", type(fault)), "a hold could not be extended: %r", fault, exc_info=fault)
             self.finished = True
@@ -261,8 +220,6 @@ class Meter:
         self.finished = self._allowed >= self._bound.output
 
     def _cut(self, reader: Any) -> BudgetExceeded:
-        from tokeneff.errors import BudgetExceeded
-
         refusal, partial_ = self._refusal, reader.written()
         if refusal is None or not refusal.against:
             error = BudgetExceeded("a stream was cut: its store of budgets did not answer in time", partial=partial_)
@@ -278,13 +235,15 @@ class Meter:
                 partial_,
             )
         if self.failure is None:
-            kind = type(error)
-            self.failure = Failure(f"{kind.__module__}.{kind.__qualname__}", str(error))
-            about = where(refusal.part.claims[refusal.against[0]]) if refusal is not None and refusal.against else {}
-            self._story.tell("cut", "cut", **about, received=round(self._sure))
-            self.finished = True
+            self._is_cut(error, where(refusal.part.claims[refusal.against[0]]) if refusal and refusal.against else {})
         error.guard = self._story.guard(self._holding.parts)
         return error
+
+    def _is_cut(self, error: BudgetExceeded, about: Mapping[str, str] = _NOWHERE) -> None:
+        kind = type(error)
+        self.failure = Failure(f"{kind.__module__}.{kind.__qualname__}", str(error))
+        self.finished = True
+        self._story.tell("cut", "cut", **about, received=round(self._tally.sure))
 
 
 _pool: ThreadPoolExecutor | None = None

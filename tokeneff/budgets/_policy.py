@@ -91,7 +91,8 @@ class Guards:
     def _made(self) -> tuple[Bounds, Settling]:
         from tokeneff.tokens import counter
 
-        made = self._tools = Bounds(counter(), self._prices), Settling(counter(), self._prices)
+        bounds = Bounds(counter(), self._prices)
+        made = self._tools = bounds, Settling(counter(), self._prices, bounds.ratios)
         return made
 
     def _metered(self, admitted: Admitted, holding: Holding, story: Story) -> Call:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokeneff._flow import Outcome, Tokens, Written
 from tokeneff.budgets._bounds import Bound
+from tokeneff.budgets._limits import limit_of
+from tokeneff.budgets._tally import Ratios
 from tokeneff.stores._contract import Amounts
 
 if TYPE_CHECKING:
@@ -31,9 +33,10 @@ class Settlement(NamedTuple):
 class Settling:
     """Settles the calls of one wrapping."""
 
-    def __init__(self, counter: Counter, prices: Prices) -> None:
+    def __init__(self, counter: Counter, prices: Prices, ratios: Ratios | None = None) -> None:
         self._counter = counter
         self._prices = prices
+        self._ratios = Ratios() if ratios is None else ratios
 
     def of(self, outcome: Outcome, asked: Asked, bound: Bound, held: Amounts) -> Settlement:
         """What a call is to be charged with.
@@ -67,8 +70,21 @@ class Settling:
         if outcome.status is None and not outcome.chunks and tokens.input_tokens is None:
             return Settlement(held, "worst case")  # no answer: nobody knows what became of it
         if tokens.source == "provider" and (tokens.input_tokens is not None or tokens.output_tokens is not None):
+            self._compare(outcome, asked, bound)
             return self._priced(tokens, outcome, asked, "usage")
         return self._counted(outcome, asked, bound, held)
+
+    def _compare(self, outcome: Outcome, asked: Asked, bound: Bound) -> None:
+        """Learn from a reply that came in full how the provider counts what a stream would show."""
+        written, said = outcome.facts.written, outcome.tokens.output_tokens
+        if bound.prompt.exact or outcome.ending != "read" or not said or not _any(written):
+            return
+        if outcome.tokens.reasoning or not limit_of(asked.model).visible or bound.choices > 1:
+            return
+        if self._ratios.wanted(asked.provider, asked.model):
+            ours = counted(written, self._counter, bound._replace(ratio=1.0))
+            if ours:
+                self._ratios.learn(asked.provider, asked.model, said, ours)
 
     def _counted(self, outcome: Outcome, asked: Asked, bound: Bound, held: Amounts) -> Settlement:
         """Of a reply that was left, or that had no usage: the provider's counts as far as it gave some, else ours."""

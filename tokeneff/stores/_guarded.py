@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from typing import Literal, TypeAlias, TypeVar
-from weakref import WeakSet
 
 from tokeneff._forking import watch
-from tokeneff._log import log, log_once
+from tokeneff._log import log
 from tokeneff.errors import BudgetUnavailable, StoreUnavailable
 from tokeneff.stores._contract import (
     Amounts,
@@ -29,15 +27,16 @@ from tokeneff.stores._contract import (
 )
 from tokeneff.stores._guarded_backlog import Backlog, Settlement
 from tokeneff.stores._guarded_breaker import Breaker
+from tokeneff.stores._guarded_exit import LONGEST, announce, owners
 from tokeneff.stores._guarded_meanwhile import GrantedMeanwhile, Meanwhile
 from tokeneff.stores._guarded_ours import Ours, Out
+from tokeneff.stores._guarded_telling import Told, tell_away, tell_back
 from tokeneff.stores._rules import ZERO
 
 __all__ = ["GrantedMeanwhile", "GuardedStore"]
 
 T = TypeVar("T", Reservation, Granted | Gone)
 OnError: TypeAlias = Literal["open", "closed"]
-Told: TypeAlias = Callable[[str, Mapping[str, object]], None]
 
 PATIENCE = 0.05
 """Seconds that a call waits for its budgets' store, unless told otherwise."""
@@ -45,8 +44,6 @@ _FIRST = 5
 """How many times as long for the first contact of a process, which connects."""
 _IN_BACKGROUND = 5.0
 """Seconds that a look from the background may take."""
-_AT_EXIT = 1.0
-"""Seconds that an ending process tries to settle what waits."""
 _A_STEP = 5
 """Settlements that a call may make for others."""
 
@@ -86,12 +83,12 @@ class GuardedStore:
         self.instant = store.instant
         if hasattr(store, "patience"):
             store.patience = patience  # pyright: ignore[reportAttributeAccessIssue]
-        self._tell = told
+        self._told = told
         self._breaker = Breaker(self._look, self._changed)
         self._offset = 0
         self.abandon()
         watch(self)
-        _guarded.add(self)
+        owners.add(self)
 
     @property
     def clock(self) -> Callable[[], int] | None:
@@ -148,6 +145,7 @@ class GuardedStore:
         answer = self._by_itself().settle(hold, amounts, claims)
         if amounts != ZERO or out is None or out.there:
             self._backlog.add(Settlement(hold, amounts, tuple(claims), group, note))
+            announce()
             self._settle_rest(_A_STEP, self.patience)
         return answer
 
@@ -210,7 +208,7 @@ class GuardedStore:
         self._before = False
         """Whether `_meanwhile` is of an earlier time without the store."""
 
-    def finish(self, timeout: float = _AT_EXIT) -> None:
+    def finish(self, timeout: float = LONGEST) -> None:
         """Settle what waits, as far as that can be done in as many seconds."""
         until = time.monotonic() + timeout
         self._breaker.stop(timeout / 2)
@@ -293,39 +291,13 @@ class GuardedStore:
                 self._breaker.failed(fault)
 
     def _changed(self, up: bool, seconds: float) -> None:
-        attributes: dict[str, object] = {"tokeneff.store.url": self.url, "tokeneff.store.on_error": self.on_error}
         if up:
             self._before = True
             self._settle_rest()
-            log.info("the store of budgets %s is back after %.1f s", self.url, seconds)
-            attributes["tokeneff.store.seconds"] = seconds
+            tell_back(self._told, self.url, self.on_error, seconds)
         else:
-            attributes["tokeneff.store.reason"] = reason = self._breaker.reason
-            log_once(
-                ("store away", self.url),
-                "the store of budgets %s cannot be asked (%s); %s",
-                self.url,
-                reason,
-                "no call passes" if self.on_error == "closed" else "calls go on, counted in this process, until it can",
-            )
-        if self._tell is not None:
-            try:
-                self._tell("tokeneff.store.back" if up else "tokeneff.store.away", attributes)
-            except Exception as fault:  # noqa: BLE001 - who is told must not harm the calls
-                log_once(("store told", type(fault)), "telling of a store failed: %r", fault, exc_info=fault)
+            tell_away(self._told, self.url, self.on_error, self._breaker.reason)
 
 
 def _microseconds() -> int:
     return time.time_ns() // 1000
-
-
-_guarded: WeakSet[GuardedStore] = WeakSet()
-
-
-def _finish_all() -> None:
-    until = time.monotonic() + _AT_EXIT
-    for store in list(_guarded):
-        store.finish(max(until - time.monotonic(), 0.0))
-
-
-atexit.register(_finish_all)
