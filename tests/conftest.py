@@ -14,8 +14,10 @@ import pytest
 from hypothesis import settings
 
 _HERE = Path(__file__).parent
-_ANYLINE = frozenset(("accounts", "ledger", "logs", "prices", "report", "tokens"))
+_ANYLINE = frozenset(("accounts", "dashboards", "ledger", "logs", "prices", "report", "stores", "tokens"))
 """Folders of what knows no SDK."""
+_ANYLINE_FILES = frozenset(("test_budget_scopes.py", "test_budget_values.py", "test_budget_windows.py"))
+"""The same, of files."""
 _WITH_AN_SDK = frozenset(("test_ledger_calls.py",))
 """What calls through one all the same."""
 
@@ -36,7 +38,8 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path
-        if path.parent.parent == _HERE and path.parent.name in _ANYLINE and path.name not in _WITH_AN_SDK:
+        knows_none = path.parent.name in _ANYLINE and path.name not in _WITH_AN_SDK
+        if path.parent.parent == _HERE and (knows_none or path.name in _ANYLINE_FILES):
             item.add_marker(pytest.mark.anyline)
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.property)
