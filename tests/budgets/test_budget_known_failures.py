@@ -1,4 +1,4 @@
-"""What budget guards elsewhere were reported to get wrong, each as a test; the numbers are of those projects' issues.
+"""What budget guards elsewhere were reported to get wrong, each as a test; the numbers are those projects' own.
 
 Checked first, recorded later:
     litellm 34732, of a session         test_check_then_record_race_of_a_session_litellm_34732
