@@ -260,7 +260,9 @@ def test_commands_are_all_documented(capsys: pytest.CaptureFixture[str]) -> None
     main(["--help"])
     commands = re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE)
     assert commands
-    assert {f"tokeneff {command}" for command in commands} == {title for title in _sections("###") if title.startswith("tokeneff ")}
+    assert {f"tokeneff {command}" for command in commands} == {
+        title for title in _sections("###") if title.startswith("tokeneff ")
+    }
 
 
 def test_every_public_name_is_mentioned() -> None:

@@ -118,7 +118,7 @@ class Admission:
         for index, budget in against:
             lowered = budget.then == "downgrade" and budget.to not in (*self._tried, bounded.bound.model)
             if not (lowered or budget.then == "queue"):
-                self._raise(refusal, index, budget)
+                self._raise(refusal, index, budget, bounded.bound)
         for index, budget in against:
             if budget.then == "downgrade" and budget.to is not None:
                 claim = refusal.part.claims[index]
@@ -127,18 +127,20 @@ class Admission:
                     "downgraded", "downgrade", **where(claim), from_model=bounded.bound.model, to_model=budget.to
                 )
                 return self._bounded(with_model(bounded.call, budget.to))
-        yield from self._queued(refusal, against)
+        yield from self._queued(refusal, against, bounded.bound)
         return self._bounded(bounded.call)
 
-    def _queued(self, refusal: Refusal, against: list[tuple[int, Budget]]) -> Generator[Effect, Any, None]:
+    def _queued(
+        self, refusal: Refusal, against: list[tuple[int, Budget]], bound: Bound
+    ) -> Generator[Effect, Any, None]:
         left = min(budget.wait or 0.0 for _, budget in against) - (time.monotonic() - self._began)
         index, budget = against[0]
         balance = refusal.answer.balances[index]
         hopeless = any(
             limit is not None and asked > limit for limit, asked in zip(balance.limits, refusal.more, strict=True)
         )
-        if left <= 0 or hopeless:
-            self._raise(refusal, index, budget)
+        if left <= 0 or hopeless or _stuck(refusal, index, left):
+            self._raise(refusal, index, budget, bound)
         if self._story.action != "queue":
             self._story.tell("queued", "queue", **where(refusal.part.claims[index]))
         # A little random, so that those who wait do not all ask at once.
@@ -146,11 +148,23 @@ class Admission:
         self._pause = min(self._pause * 1.5, _LONGEST)
         yield Sleep(max(0.001, min(pause, left)))
 
-    def _raise(self, refusal: Refusal, index: int, budget: Budget) -> NoReturn:
+    def _raise(self, refusal: Refusal, index: int, budget: Budget, bound: Bound) -> NoReturn:
         claim, balance = refusal.part.claims[index], refusal.answer.balances[index]
         unit = short(claim, balance, refusal.more)
         self._story.tell("refused", "block", **where(claim), unit=unit)
-        raise exceeded(budget, claim, balance, refusal.more, self._holding.id)
+        hint = ""
+        if unit != "requests" and bound.output and not bound.capped:
+            hint = (
+                f"it was held for up to {bound.output:,} tokens of output: set max_tokens, or Budget(cap_output=True)"
+            )
+        raise exceeded(budget, claim, balance, refusal.more, self._holding.id, hint=hint)
+
+
+def _stuck(refusal: Refusal, index: int, left: float) -> bool:
+    """Whether nothing will make room in time: nothing is held, no bucket leaves the window, and it does not end."""
+    claim, answer = refusal.part.claims[index], refusal.answer
+    ends = claim.end and claim.end <= answer.now + left * 1e6
+    return not (any(answer.balances[index].held) or answer.frees or ends)
 
 
 def room(refusal: Refusal, bound: Bound) -> int:

@@ -137,9 +137,14 @@ class Bounds:
 
 
 def _input(asked: Asked, prompt: Prompt, expected: int, error: float, limit: Limit) -> int:
+    # No request is longer than the model's context, whatever an odd count has taught.
+    return min(_counted(asked, prompt, expected, error, limit), limit.context)
+
+
+def _counted(asked: Asked, prompt: Prompt, expected: int, error: float, limit: Limit) -> int:
     bound = max(int(expected * (1 + _ERRORS * error)), int(prompt.tokens * _LEAST)) + _MARGIN
     if asked.dialect is None:
-        return max(bound, limit.context)
+        return limit.context
     unknown = set(prompt.unknown)
     if not unknown:
         return bound
@@ -151,7 +156,7 @@ def _input(asked: Asked, prompt: Prompt, expected: int, error: float, limit: Lim
     if "hosted tool" in unknown and not _hosted(asked.body):
         bound += _CLIENTS_TOOL * len(items(asked.body.get("tools")))
         unknown.discard("hosted tool")
-    return bound if unknown <= _HIDDEN | {"image size"} else max(bound, limit.context)
+    return bound if unknown <= _HIDDEN | {"image size"} else limit.context
 
 
 def _sealed(value: object, depth: int = 0) -> Iterator[str]:

@@ -45,13 +45,15 @@ class Story:
             self.action = action
         self.events.append(GuardEvent(name, time.time_ns(), attributes))
 
-    def guard(self, parts: Sequence[Part]) -> Guard:
-        """For the Outcome: the account with the least of its limit left."""
+    def guard(self, parts: Sequence[Part], refused: BudgetExceeded | None = None) -> Guard:
+        """For the Outcome: the account that refused the call, else the one with the least of its limit left."""
         tightest, least = Guard(), 2.0
         for part in parts:
             for claim, balance in zip(part.claims, part.balances, strict=False):
                 for unit, limit, spent, held in zip(UNITS, balance.limits, balance.spent, balance.held, strict=True):
                     if limit is None:
+                        continue
+                    if refused is not None and (claim.budget, claim.scope, unit) != _account(refused):
                         continue
                     left = limit - spent - held
                     share = left / limit if limit > 0 else -1.0
@@ -59,6 +61,10 @@ class Story:
                         least = share
                         tightest = Guard(claim.budget, claim.scope, unit, limit, spent, held, left)
         return tightest._replace(action=self.action, events=tuple(self.events))
+
+
+def _account(refused: BudgetExceeded) -> tuple[str, str, Unit]:
+    return refused.budget, refused.scope, refused.unit
 
 
 def where(claim: Claim) -> dict[str, str]:
@@ -76,12 +82,18 @@ def short(claim: Claim, balance: Balance, more: Amounts) -> Unit:
 
 
 def exceeded(
-    budget: Budget, claim: Claim, balance: Balance, more: Amounts, call_id: str, partial: Written | None = None
+    budget: Budget,
+    claim: Claim,
+    balance: Balance,
+    more: Amounts,
+    call_id: str,
+    partial: Written | None = None,
+    hint: str = "",
 ) -> BudgetExceeded:
-    """The error of a call that does not fit this account."""
+    """The error of a call that does not fit this account, and what could be done about it."""
     unit = short(claim, balance, more)
     place = UNITS.index(unit)
-    return BudgetExceeded(
+    error = BudgetExceeded(
         budget=claim.budget,
         scope=claim.scope,
         window=claim.window,
@@ -94,6 +106,9 @@ def exceeded(
         partial=partial,
         call_id=call_id,
     )
+    if hint:
+        error.args = (f"{error}; {hint}",)
+    return error
 
 
 class Crossing(NamedTuple):

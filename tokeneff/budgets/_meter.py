@@ -236,7 +236,7 @@ class Meter:
             )
         if self.failure is None:
             self._is_cut(error, where(refusal.part.claims[refusal.against[0]]) if refusal and refusal.against else {})
-        error.guard = self._story.guard(self._holding.parts)
+        error.guard = self._story.guard(self._holding.parts, error if error.budget else None)
         return error
 
     def _is_cut(self, error: BudgetExceeded, about: Mapping[str, str] = _NOWHERE) -> None:

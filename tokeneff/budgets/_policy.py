@@ -16,7 +16,7 @@ from tokeneff.budgets._holding import Holding, Part, Place
 from tokeneff.budgets._meter import Meter
 from tokeneff.budgets._settling import Settlement, Settling
 from tokeneff.context import current_blocks
-from tokeneff.errors import BudgetExceeded
+from tokeneff.errors import BudgetExceeded, BudgetUnavailable
 from tokeneff.stores._contract import Amounts
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ class Guards:
         try:
             admitted = yield from Admission(bounds, holding, story, call).pass_()
         except BudgetExceeded as refused:
-            refused.guard = story.guard(holding.parts)
+            if isinstance(refused, BudgetUnavailable):
+                story.tell("store_unavailable", "block")
+            refused.guard = story.guard(holding.parts, refused if refused.budget else None)
             raise
         except Abandoned:
             # Cancelled while a store is at work: what it holds, or is about to hold, is let go.

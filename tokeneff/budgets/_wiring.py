@@ -7,7 +7,6 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl, urlencode
 
 from tokeneff.budgets._budget import Budget, normalised
 from tokeneff.budgets._durations import microseconds
@@ -15,11 +14,14 @@ from tokeneff.budgets._holding import Place
 from tokeneff.budgets._policy import LEASE, Guards
 from tokeneff.errors import StoreError
 from tokeneff.stores import Store, open_store
+from tokeneff.stores._opening import parted
 
 if TYPE_CHECKING:
     from tokeneff.prices import Prices
 
 _DEFAULT = "memory://"
+_PATIENCE, _PATIENCE_OF_FILES = 0.05, 1.0
+"""Seconds that a call waits for a store, before it does without."""
 
 
 def guards(
@@ -39,26 +41,29 @@ def guards(
     budgets = normalised(budget)
     if not budgets:
         return Guards(None, prices, LEASE, learns)
-    found, lease = _opened(store if store is not None else os.environ.get("TOKENEFF_STORE", "").strip() or _DEFAULT)
+    url = store if store is not None else os.environ.get("TOKENEFF_STORE", "").strip() or _DEFAULT
+    found, lease, patience = _opened(url)
     if not found.instant:
         from tokeneff.stores._guarded import GuardedStore
 
-        found = cast("Store", GuardedStore(found, on_error="closed" if on_store_error == "closed" else "open"))
+        guarded = GuardedStore(found, "closed" if on_store_error == "closed" else "open", patience)
+        guarded.meet()
+        found = cast("Store", guarded)
     return Guards(Place(found, budgets), prices, lease, learns)
 
 
-def _opened(store: Any) -> tuple[Store, int]:
-    """The store, and its leases: of a URL, as ``?lease=60s`` says."""
+def _opened(store: Any) -> tuple[Store, int, float]:
+    """The store, its leases (microseconds), and how long calls wait (seconds): ``?lease=60s&patience=0.2s``."""
     if not isinstance(store, str):
         if not callable(getattr(store, "reserve", None)):
             raise StoreError(f"store takes a URL or an opened store, not {type(store).__name__}")
-        return store, LEASE
-    url, mark, query = store.partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True)) if mark else {}
-    lease = options.pop("lease", None)
-    if lease is not None:
-        store = f"{url}?{urlencode(options)}" if options else url
-    return open_store(store), LEASE if lease is None else microseconds(lease, "lease", "60s")
+        return store, LEASE, getattr(store, "patience", _PATIENCE)
+    url, options = parted(store)
+    lease = microseconds(options["lease"], "lease", "60s") if "lease" in options else LEASE
+    # Who waits for a file waits for another process of this machine: that is there, and busy.
+    usual = _PATIENCE_OF_FILES if url.startswith("sqlite:") else _PATIENCE
+    patience = microseconds(options["patience"], "patience", "0.2s") / 1e6 if "patience" in options else usual
+    return open_store(url), lease, patience
 
 
 def portable(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def opened(args: argparse.Namespace) -> Generator[Store]:
     """The store that the command line, or else the environment, names; what is wrong with it is a `UsageError`."""
     from tokeneff.errors import StoreError, StoreUnavailable
     from tokeneff.stores import open_store
+    from tokeneff.stores._opening import parted
 
     url = args.store or os.environ.get("TOKENEFF_STORE")
     if not url:
@@ -32,7 +33,7 @@ def opened(args: argparse.Namespace) -> Generator[Store]:
         )
     _check_file(url)
     try:
-        store = open_store(_without_lease(url))
+        store = open_store(parted(url)[0])
         try:
             yield store
         finally:
@@ -41,13 +42,6 @@ def opened(args: argparse.Namespace) -> Generator[Store]:
         raise UsageError(str(error)) from error
     except StoreUnavailable as error:
         raise UsageError(f"the store cannot be asked: {error}") from error
-
-
-def _without_lease(url: str) -> str:
-    """How long calls are held for is the clients' option, which a URL may be shared with."""
-    place, mark, query = url.partition("?")
-    options = [option for option in query.split("&") if not option.startswith("lease=")]
-    return f"{place}?{'&'.join(options)}" if mark and options else place
 
 
 def _check_file(url: str) -> None:

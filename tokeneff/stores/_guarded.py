@@ -40,8 +40,8 @@ OnError: TypeAlias = Literal["open", "closed"]
 
 PATIENCE = 0.05
 """Seconds that a call waits for its budgets' store, unless told otherwise."""
-_FIRST = 5
-"""How many times as long for the first contact of a process, which connects."""
+_FIRST = 1.0
+"""Seconds for the first contact of a process, which connects, where that is more."""
 _IN_BACKGROUND = 5.0
 """Seconds that a look from the background may take."""
 _A_STEP = 5
@@ -68,7 +68,7 @@ class GuardedStore:
     Args:
         store: the store.
         on_error: ``"open"``, calls go on; ``"closed"``, `reserve` and `extend` raise `BudgetUnavailable`.
-        patience: seconds that a step may take in all; the first of a process, which connects, five times as long.
+        patience: seconds that a step may take in all; the first of a process, which connects, at least a second.
         told: is called with a name and attributes when the store goes away (``tokeneff.store.away``), is back
             (``tokeneff.store.back``), and by whichever thread noticed.
     """
@@ -98,6 +98,13 @@ class GuardedStore:
     def clock(self, clock: Callable[[], int] | None) -> None:
         self.store.clock = clock
 
+    def meet(self) -> None:
+        """Connect now, so that the first call does not have to wait for it."""
+        self._reachable()
+
+    def _reachable(self) -> bool:
+        return self._breaker.reachable(max(self.patience, _FIRST))
+
     @property
     def away(self) -> bool:
         """Whether the store cannot be asked now."""
@@ -115,7 +122,7 @@ class GuardedStore:
 
     def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = "") -> Reservation:
         out = Out(amounts, tuple(claims), group, lease)
-        if self._breaker.reachable(self.patience * _FIRST):
+        if self._reachable():
             try:
                 answer = self._noted(self.store.reserve(hold, amounts, claims, lease, group))
             except StoreUnavailable as fault:
@@ -137,7 +144,7 @@ class GuardedStore:
         self, hold: str, amounts: Amounts, claims: Sequence[Claim], group: str = "", note: str = ""
     ) -> Granted | Gone:
         out = self._ours.out.pop(hold, None)
-        if self._breaker.reachable(self.patience * _FIRST):
+        if self._reachable():
             try:
                 return self._noted(self.store.settle(hold, amounts, claims, group, note))
             except StoreUnavailable as fault:
@@ -153,14 +160,14 @@ class GuardedStore:
         kept = list(holds)
         if self._meanwhile is not None:
             self._meanwhile.store.renew(kept, lease)
-        if self._breaker.reachable(self.patience * _FIRST):
+        if self._reachable():
             try:
                 self.store.renew(kept, lease)
             except StoreUnavailable as fault:
                 self._breaker.failed(fault)
 
     def once(self, account: str, mark: str, group: str = "") -> bool:
-        if self._breaker.reachable(self.patience * _FIRST):
+        if self._reachable():
             try:
                 return self.store.once(account, mark, group)
             except StoreUnavailable as fault:
@@ -169,7 +176,7 @@ class GuardedStore:
 
     def now(self) -> int:
         """The store's clock, as far as known: asked only before it ever answered."""
-        if self.clock is None and not self._offset and self._breaker.reachable(self.patience * _FIRST):
+        if self.clock is None and not self._offset and self._reachable():
             try:
                 self._offset = self.store.now() - _microseconds()
             except StoreUnavailable as fault:
@@ -232,7 +239,7 @@ class GuardedStore:
         return answer
 
     def _extend(self, hold: str, amounts: Amounts, floor: Amounts, lease: int, group: str) -> Reservation:
-        if self._breaker.reachable(self.patience * _FIRST):
+        if self._reachable():
             try:
                 answer = self._noted(self.store.extend(hold, amounts, floor, lease, group))
             except StoreUnavailable as fault:

@@ -28,3 +28,21 @@ def open_store(url: str) -> Store:
     if not kind.isidentifier() or kind.startswith("_") or find_spec(f"tokeneff.stores.{kind}") is None:
         raise StoreError(f"there is no store of kind {scheme!r}: write {FORMS}")
     return import_module(f"tokeneff.stores.{kind}").opened(url)
+
+
+def parted(url: str) -> tuple[str, dict[str, str]]:
+    """A store's URL without the options that are of clients, and those.
+
+    >>> parted("redis://host?lease=30s&prefix=a")
+    ('redis://host?prefix=a', {'lease': '30s'})
+    """
+    place, mark, query = url.partition("?")
+    ours: dict[str, str] = {}
+    rest: list[str] = []
+    for option in query.split("&") if mark else ():
+        name, _, value = option.partition("=")
+        if name in ("lease", "patience"):
+            ours[name] = value
+        else:
+            rest.append(option)
+    return f"{place}?{'&'.join(rest)}" if rest else place, ours
