@@ -203,7 +203,6 @@ def litellm(url: str, limit: int) -> Call:
             manager.create_budget(total_budget=limit / 1e9, user="all")
         if manager.get_current_cost("all") + worst / 1e9 > manager.get_total_budget("all"):
             return None
-        manager.load_data()
         manager.user_dict["all"]["current_cost"] = manager.get_current_cost("all") + actual / 1e9
         manager.save_data()
         return time.perf_counter() - began

@@ -30,7 +30,7 @@ def pause(began: float) -> None:
     Args:
         began: when the waiting began, by ``time.monotonic``.
     """
-    time.sleep(random.uniform(1e-6, 5e-5) if time.monotonic() - began < _EAGER else random.uniform(2e-4, 2e-3))
+    time.sleep(random.uniform(1e-6, 5e-5) if time.monotonic() - began < _EAGER else random.uniform(5e-5, 4e-4))
 
 
 class Turn:
