@@ -29,7 +29,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-HERE = Path(__file__)
+HERE = Path(__file__).resolve()
 LEASE, MINUTE = 60_000_000, 60_000_000
 WORST, ACTUAL = 1_000_000, 500_000
 """Nano-dollars that a call holds and that it costs in the mean."""
