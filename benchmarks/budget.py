@@ -29,7 +29,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-HERE = Path(__file__)
+HERE = Path(__file__).resolve()
 LEASE, MINUTE = 60_000_000, 60_000_000
 WORST, ACTUAL = 1_000_000, 500_000
 """Nano-dollars that a call holds and that it costs in the mean."""
@@ -203,7 +203,6 @@ def litellm(url: str, limit: int) -> Call:
             manager.create_budget(total_budget=limit / 1e9, user="all")
         if manager.get_current_cost("all") + worst / 1e9 > manager.get_total_budget("all"):
             return None
-        manager.load_data()
         manager.user_dict["all"]["current_cost"] = manager.get_current_cost("all") + actual / 1e9
         manager.save_data()
         return time.perf_counter() - began

@@ -35,6 +35,8 @@ class Model:
     expired: dict[str, Out] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     marks: set[tuple[str, str]] = field(default_factory=set)
+    limited: set[str] = field(default_factory=set)
+    """Accounts whose limits were claimed: those of others nobody said."""
 
     def reclaim(self) -> None:
         for hold, out in list(self.holds.items()):
@@ -45,8 +47,9 @@ class Model:
 
     def spend(self, hold: str, claims: Sequence[Claim], amounts: Amounts) -> None:
         for claim in claims:
-            self.claimed.setdefault(claim.account, claim)
             if amounts != ZERO:
+                known = self.claimed.get(claim.account, claim)
+                self.claimed[claim.account] = claim._replace(limits=known.limits)
                 self.lines.setdefault(claim.account, []).append(Spent(hold, self.clock.at, amounts))
 
     def balance(self, account: str) -> Balance:
@@ -100,6 +103,7 @@ class Model:
             return Gone(now)
         if any(claim.end and not claim.start <= now < claim.end for claim in claims):
             return Stale(now)
+        self.limited.update(claim.account for claim in claims)
         self.claimed.update({claim.account: claim for claim in claims})
         over = self.over(claims, amounts)
         if refused := self.refused(claims, over):

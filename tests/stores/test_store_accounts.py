@@ -97,6 +97,15 @@ def test_topping_up_what_nobody_claimed_yet(store: Store) -> None:
     assert isinstance(store.reserve("b", usd(150), [unbounded(limit=100)], LEASE), Granted)
 
 
+def test_topping_up_does_not_stop_a_window_from_rolling(store: Store, clock: Clock) -> None:
+    store.top_up("rolling", Amounts(usd=50))
+    store.settle("a", usd(1000), [rolling()])
+    assert balances(store)["rolling"].spent == usd(1000)
+    assert isinstance(store.reserve("b", usd(51), [rolling()], LEASE), Refused)
+    clock.ahead(SPAN + BUCKET)
+    assert isinstance(store.reserve("b", usd(1050), [rolling()], LEASE), Granted)
+
+
 @pytest.mark.parametrize("claim", [unbounded(), rolling("all")], ids=["total", "rolling"])
 def test_resetting(store: Store, clock: Clock, claim: Claim) -> None:
     spend(store, clock, "a", usd(700), claim)

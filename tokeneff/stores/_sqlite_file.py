@@ -204,7 +204,6 @@ def _journal(connection: sqlite3.Connection, path: Path, until: float) -> None:
 
 def _patiently(connection: sqlite3.Connection, statement: str, until: float) -> object:
     """Execute it, again while others hold the file; its first value."""
-    began = time.monotonic()
     while True:
         try:
             row = connection.execute(statement).fetchone()
@@ -212,7 +211,7 @@ def _patiently(connection: sqlite3.Connection, statement: str, until: float) -> 
         except sqlite3.OperationalError as fault:
             if not busy(fault) or time.monotonic() >= until:
                 raise
-            pause(began)
+            pause()
 
 
 def _size(path: Path) -> int:

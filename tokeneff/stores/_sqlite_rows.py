@@ -17,8 +17,9 @@ _BALANCE = """name, spent_usd, spent_tokens, spent_requests, held_usd, held_toke
     limit_usd, limit_tokens, limit_requests, topped_usd, topped_tokens, topped_requests"""
 _ADD = """INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, 0)
     ON CONFLICT (name) DO """
-_CLAIM = f"""{_ADD} UPDATE SET budget = excluded.budget, scope = excluded.scope, window = excluded.window,
-    start = excluded.start, "end" = excluded."end", span = excluded.span, bucket = excluded.bucket,
+_SEE = f"""{_ADD} UPDATE SET budget = excluded.budget, scope = excluded.scope, window = excluded.window,
+    start = excluded.start, "end" = excluded."end", span = excluded.span, bucket = excluded.bucket"""
+_CLAIM = f"""{_SEE},
     limit_usd = excluded.limit_usd, limit_tokens = excluded.limit_tokens, limit_requests = excluded.limit_requests,
     used = excluded.used"""
 _MAKE = f"{_ADD} NOTHING"
@@ -113,9 +114,14 @@ def claim_all(db: Connection, claims: Iterable[Claim], now: int) -> None:
     db.executemany(_CLAIM, [_account(claim, now) for claim in claims])
 
 
-def make(db: Connection, claims: Iterable[Claim], now: int) -> None:
-    """Accounts that are not there yet."""
-    db.executemany(_MAKE, [_account(claim, now) for claim in claims])
+def see(db: Connection, claims: Iterable[Claim], now: int) -> None:
+    """Accounts are there, and of the windows that are claimed: a top-up that made them did not know."""
+    db.executemany(_SEE, [_account(claim, now) for claim in claims])
+
+
+def make(db: Connection, account: str, now: int) -> None:
+    """An account is there."""
+    db.execute(_MAKE, _account(Claim(account, Limits()), now))
 
 
 def _account(claim: Claim, now: int) -> tuple[object, ...]:

@@ -128,6 +128,8 @@ class MemoryStore:
                 claims = held.claims
                 self._change("settle", now, hold, claims, minus(ZERO, held.amounts), amounts, note)
             elif ended is None:
+                for claim in claims if amounts != ZERO else ():
+                    self._seen(claim, now)
                 self._change("settle", now, hold, claims, ZERO, amounts, note)
             elif ended.charged is None:
                 return Gone(now)
@@ -235,6 +237,11 @@ class MemoryStore:
         else:
             found.claim, found.used = claim, now
             found.forget(now)
+
+    def _seen(self, claim: Claim, now: int) -> None:
+        """An account is spent in that may have been made by a top-up, which does not know its window."""
+        found = self._accounts.setdefault(claim.account, Account(claim, now))
+        found.claim = claim._replace(limits=found.claim.limits)
 
     def _balances(self, claims: Sequence[Claim], now: int) -> tuple[Balance, ...]:
         accounts = self._accounts

@@ -123,7 +123,7 @@ class SqliteStore:
             call = rows.call_of(db, hold)
             if call is None:
                 if amounts != ZERO:
-                    rows.make(db, claims, now)
+                    rows.see(db, claims, now)
                 rows.change(db, "settle", now, hold, claims, ZERO, amounts, note)
             elif call.state == rows.HELD:
                 claims = call.claims
@@ -175,7 +175,7 @@ class SqliteStore:
 
     def top_up(self, account: str, amounts: Amounts) -> Balance:
         with self._step() as (db, now):
-            rows.make(db, [Claim(account, Limits())], now)
+            rows.make(db, account, now)
             db.execute(
                 """UPDATE accounts SET topped_usd = topped_usd + ?, topped_tokens = topped_tokens + ?,
                 topped_requests = topped_requests + ? WHERE name = ?""",
