@@ -52,7 +52,7 @@ class Accounting:
         outcome: Outcome = yield Forward(call)
         account = self._close(opened, outcome) if opened is not None else None
         if account is not None:
-            outcome = Outcome(*outcome[:-1], account)  # the last field; _replace() would look at each by its name
+            outcome = outcome._replace(account=account)
         if ledger is not None:
             self._record(ledger, call, outcome, site, began)
         return outcome
