@@ -155,7 +155,7 @@ async def test_a_call_waits_until_it_fits(lab: Lab, flavour: str) -> None:
 async def test_a_call_that_waits_in_vain_is_refused(lab: Lab, flavour: str) -> None:
     client = lab.client("openai", flavour, Budget(requests=1, then="queue", wait=0.2))
     lab.provider.queue(SAID)
-    await ready(CHAT.ask(client))
+    stream = await ready(CHAT.ask(client, stream=True))  # on its way, so that there may be room at any moment
     began = time.monotonic()
 
     with pytest.raises(BudgetExceeded) as raised:
@@ -163,6 +163,21 @@ async def test_a_call_that_waits_in_vain_is_refused(lab: Lab, flavour: str) -> N
 
     assert time.monotonic() - began >= 0.2
     assert [event.name for event in raised.value.guard.events] == ["queued", "refused"]
+    await ready(stream.close())
+
+
+@by_flavour
+async def test_a_call_for_which_nothing_will_make_room_does_not_wait(lab: Lab, flavour: str) -> None:
+    client = lab.client("openai", flavour, Budget(requests=1, per="month", then="queue", wait="60s"))
+    lab.provider.queue(SAID)
+    await ready(CHAT.ask(client))
+    began = time.monotonic()
+
+    with pytest.raises(BudgetExceeded) as raised:
+        await ready(CHAT.ask(client))
+
+    assert time.monotonic() - began < 30
+    assert [event.name for event in raised.value.guard.events] == ["refused"]
 
 
 @by_flavour
@@ -179,7 +194,7 @@ async def test_a_call_that_can_never_fit_does_not_wait(lab: Lab, flavour: str) -
 async def test_one_that_waits_can_be_cancelled(lab: Lab) -> None:
     client = lab.client("openai", "async", Budget(requests=1, then="queue", wait="60s"))
     lab.provider.queue(SAID)
-    await ready(CHAT.ask(client))
+    stream = await ready(CHAT.ask(client, stream=True))
 
     task = asyncio.ensure_future(ready(CHAT.ask(client)))
     await asyncio.sleep(0.1)
@@ -187,7 +202,8 @@ async def test_one_that_waits_can_be_cancelled(lab: Lab) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert lab.spent() == SPENT[GPT]
+    assert [chunk async for chunk in stream]
+    assert (lab.spent().requests, lab.store.holds()) == (1, [])
     assert lab.provider.request_count == 1
 
 

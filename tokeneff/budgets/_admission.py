@@ -161,10 +161,10 @@ class Admission:
 
 
 def _stuck(refusal: Refusal, index: int, left: float) -> bool:
-    """Whether nothing will make room in time: nothing is held, no bucket leaves the window, and it does not end."""
+    """Whether nothing makes room in time: nothing is held, and neither the window nor a bucket of it ends."""
     claim, answer = refusal.part.claims[index], refusal.answer
-    ends = claim.end and claim.end <= answer.now + left * 1e6
-    return not (any(answer.balances[index].held) or answer.frees or ends)
+    soon = any(0 < at <= answer.now + left * 1e6 for at in (claim.end, answer.frees))
+    return not (soon or any(answer.balances[index].held))
 
 
 def room(refusal: Refusal, bound: Bound) -> int:
