@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from budget_lab import FLAVOURS, GPT, SAID, SPENT, WAYS, Lab, each, ready
+from budget_lab import FLAVOURS, GPT, SAID, WAYS, Lab, each, ready
 
 from tokeneff.budgets import Budget, Threshold, rolling
 from tokeneff.errors import BudgetExceeded
