@@ -189,7 +189,6 @@ def test_show_as_json(run: Run, store: MemoryStore) -> None:
         (["--scope", "feature=s,team=a"], []),
         (["--scope", "team=a"], [ROLLING]),
         (["--scope", "feature=s%2Ct,team=a"], [ROLLING]),
-        (["--scope", ""], [DAY, TOTAL]),
     ],
 )
 def test_show_only_some(run: Run, store: MemoryStore, argv: list[str], found: list[Claim]) -> None:

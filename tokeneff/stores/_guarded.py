@@ -51,7 +51,9 @@ _A_STEP = 5
 class GuardedStore:
     """Asks a store, each time within ``patience``, and does without while it is away.
 
-    >>> store = GuardedStore(open_store("redis://localhost"), on_error="open", patience=0.05)
+    Example::
+
+        store = GuardedStore(open_store("redis://localhost"), on_error="open", patience=0.05)
 
     A step that fails or is not answered in time has the store be *away*: it is left alone for half a second, and then
     looked after by one thread, after twice the time each time, up to 30 s. Meanwhile, with ``on_error="open"``, this

@@ -50,6 +50,7 @@ def opened(url: str) -> MemoryStore:
 class MemoryStore:
     """A store in memory, its own even where others are of the same URL.
 
+    >>> from tokeneff.stores import Amounts, Claim, Limits
     >>> store = MemoryStore()
     >>> claim = Claim("all", Limits(usd=10_000_000_000))
     >>> store.reserve("call-1", Amounts(usd=20_000_000), [claim], lease=60_000_000).balances[0].held.usd

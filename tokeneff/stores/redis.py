@@ -76,10 +76,11 @@ def opened(url: str) -> RedisStore:
 class RedisStore:
     """A store on a Redis or Valkey server, on one that sentinels name, or on a cluster.
 
-    >>> store = RedisStore("redis://localhost:6379/0")
-    >>> claim = Claim("all", Limits(usd=10_000_000_000))
-    >>> store.reserve("call-1", Amounts(usd=20_000_000), [claim], lease=60_000_000).balances[0].held.usd
-    20000000
+    Example::
+
+        store = RedisStore("redis://localhost:6379/0")
+        claim = Claim("all", Limits(usd=10_000_000_000))
+        store.reserve("call-1", Amounts(usd=20_000_000), [claim], lease=60_000_000).balances[0].held.usd  # 20000000
 
     Args:
         url: as this module says.
