@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from tokeneff._flow import Call, Effect, Forward, Outcome, forward
+from tokeneff._flow import Call, Effect, Outcome, forward
 from tokeneff._log import log_once
 from tokeneff._plain import COMMON, absent
 from tokeneff.accounts import Account, Asked
@@ -49,7 +49,7 @@ class Accounting:
         began = time.time()
         site = call.family.site(call.client)
         opened = self._open(call, site, began) if call.endpoint.model else None
-        outcome: Outcome = yield Forward(call)
+        outcome = yield from forward(call)
         account = self._close(opened, outcome) if opened is not None else None
         if account is not None:
             outcome = outcome._replace(account=account)
@@ -114,8 +114,6 @@ def asked(call: Call, site: Site, at: float) -> Asked:
 def _conversation(body: Mapping[str, Any]) -> str | None:
     """The id of a conversation that the provider keeps, if the request names one."""
     named = body.get("conversation")
-    if named is None:
-        return None
     if isinstance(named, Mapping):
         named = cast("Mapping[str, Any]", named).get("id")
     return named if isinstance(named, str) else None

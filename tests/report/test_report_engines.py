@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -134,3 +135,13 @@ def test_without_numpy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("tokeneff.report._fast")
     assert report(url, now=0) == expected
+
+
+@pytest.mark.parametrize("engine", [by_sqlite, partial(report, now=0, series=True)], ids=["sqlite", "report"])
+def test_a_clock_at_the_first_of_all_microseconds(tmp_path: Path, engine: Callable[[str], Report]) -> None:
+    url = f"sqlite:///{tmp_path}/calls.db"
+    with Ledger(url) as ledger:
+        ledger.write([call(time=-(1 << 63))])
+    series = engine(url).series
+    assert series is not None
+    assert (series.start, series.calls) == (-(1 << 63), (1,))

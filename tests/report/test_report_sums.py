@@ -22,18 +22,7 @@ def records(draw: st.DrawFn) -> CallRecord:
     priced = draw(st.booleans())
     costs = [draw(st.integers(0, 10**9)) for _ in range(4)]
     lists = st.lists(st.tuples(texts, st.integers(0, 50)), max_size=3)
-    told: dict[str, Any] = {
-        name: draw(tokens)
-        for name in (
-            "input_tokens",
-            "output_tokens",
-            "cache_read",
-            "cache_write",
-            "reasoning",
-            "duration",
-            "first_chunk",
-        )
-    }
+    told: dict[str, Any] = {name: draw(tokens) for name in (*_TOKENS, "duration", "first_chunk")}
     if draw(st.booleans()):
         told |= {f"in_{part}": draw(st.integers(0, 900)) for part in _IN}
         told |= {f"out_{part}": draw(st.integers(0, 900)) for part in ("text", "reasoning", "tool_calls")}
@@ -67,6 +56,7 @@ def records(draw: st.DrawFn) -> CallRecord:
 
 
 _IN = ("system", "tools", "user_history", "assistant_history", "tool_results", "attached", "user")
+_TOKENS = ("input_tokens", "output_tokens", "cache_read", "cache_write", "reasoning")
 _COSTS = ("cost_input", "cost_cache_read", "cost_cache_write", "cost_output")
 
 
@@ -114,16 +104,7 @@ def plainly(found: list[CallRecord]) -> Sums:
         sums["lost"] += record.prefix_lost
         sums["stale"] += record.stale_tokens
         sums["timed"] += record.duration is not None
-        for name in (
-            "input_tokens",
-            "output_tokens",
-            "cache_read",
-            "cache_write",
-            "reasoning",
-            "cost",
-            *_COSTS,
-            "duration",
-        ):
+        for name in (*_TOKENS, "cost", *_COSTS, "duration"):
             sums[name] += getattr(record, name) or 0
     return Sums(**sums)
 

@@ -12,7 +12,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from tokeneff._duplicates import SUPPRESSED, claim, owner, unpatched
-from tokeneff._flow import Call, Effect, Forward, Outcome, forward
+from tokeneff._flow import Call, Effect, Outcome, forward
 from tokeneff._log import log_once
 from tokeneff._version import __version__
 from tokeneff.telemetry import names
@@ -102,7 +102,7 @@ class Telemetry:
                 call = call.with_(scope=claim(otel_context.get_current()), begun=lending.begun)
             else:
                 span, call = _begin(tracer, call, start)
-        outcome: Outcome = yield Forward(call)
+        outcome = yield from forward(call)
         try:
             if lending is not None:
                 lending.end(outcome)
