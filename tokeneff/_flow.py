@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tokeneff._log import log_once
 from tokeneff._values import (
@@ -34,6 +34,10 @@ from tokeneff._values import (
     Written,
 )
 from tokeneff.errors import TokeneffError
+
+if TYPE_CHECKING:
+    from tokeneff.cache._reply import Reply
+    from tokeneff.cache._tape import Tape
 
 __all__ = [
     "UNKNOWN",
@@ -57,6 +61,7 @@ __all__ = [
     "Tokens",
     "Wait",
     "Written",
+    "answer",
     "do",
     "forward",
     "too_late",
@@ -68,6 +73,8 @@ class Forward:
     """Effect: pass the call on to the next policy, or to the wire behind the last one. Answered by an Outcome."""
 
     call: Call
+    reply: Reply | Tape | None = None
+    """What to answer the call with, in place of all policies below and of the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,14 @@ Policy: TypeAlias = Callable[[Call], Generator[Effect, Any, Outcome]]
 def forward(call: Call) -> Generator[Effect, Any, Outcome]:
     """Pass ``call`` on; returns its Outcome when the call is over."""
     return (yield Forward(call))
+
+
+def answer(call: Call, reply: Reply | Tape) -> Generator[Effect, Any, Outcome]:
+    """Answer ``call`` with a reply that was kept, or with one that is just coming; returns its Outcome when it is over.
+
+    No policy below sees the call, and nothing is sent.
+    """
+    return (yield Forward(call, reply))
 
 
 def do(fn: Callable[..., Any], *args: Any) -> Generator[Effect, Any, Any]:
@@ -198,7 +213,7 @@ class Run:
             if type(effect) is not Forward:
                 return effect
             if not self.begun and self.abandoned is None:
-                return self._enter(effect.call)
+                return self._enter(effect.call) if effect.reply is None else effect
             value, error = None, too_late() if self.abandoned is None else Abandoned()
         self.outcome = value
         return None

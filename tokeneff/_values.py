@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from tokeneff.accounts import Account
     from tokeneff.adapters import Endpoint, Family
+    from tokeneff.cache._reply import Served
+    from tokeneff.cache._tape import Tape
 
 Ending: TypeAlias = Literal["read", "broken_off", "dropped", "cancelled", "failed", "refused"]
 Source: TypeAlias = Literal["provider", "estimated", "unknown"]
@@ -44,6 +46,8 @@ class Call(NamedTuple):
     """Whether somebody wants the messages themselves."""
     begun: Callable[[Any], None] | None = None
     """Told, as the call is being sent, what will fill with the reply (its ``Exchange``)."""
+    tape: Tape | None = None
+    """What the reply is put on as it comes, for those who wait for it and for the cache."""
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -186,6 +190,8 @@ class Outcome(NamedTuple):
     """What its tokens were and cost, where accounts are kept."""
     guard: Guard | None = None
     """What its budgets said, where it had any."""
+    served: Served | None = None
+    """What the cache did about it, where there is one."""
 
     @property
     def seconds(self) -> float:
