@@ -17,6 +17,7 @@ from tokeneff._flow import Call, Ending, Facts, Failure, Tokens
 if TYPE_CHECKING:
     from tokeneff.accounts._account import Dialect
     from tokeneff.adapters._hosts import Site
+    from tokeneff.adapters._turning import Turning
 
 Attributes = dict[str, Any]
 
@@ -71,6 +72,13 @@ class Endpoint:
     content: Content | None = None
     dialect: Dialect | None = None
     """How its request is to be read for what its tokens are."""
+    turning: str | None = None
+    """The module that turns its replies from a whole into a stream and back, where they come in both shapes."""
+
+
+def turning_of(endpoint: Endpoint) -> Turning | None:
+    """How replies of this endpoint are turned from a whole into a stream and back, if they are."""
+    return import_module(endpoint.turning).TURNING if endpoint.turning is not None else None
 
 
 class Family(Protocol):

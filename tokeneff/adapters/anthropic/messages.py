@@ -171,6 +171,7 @@ ENDPOINTS = {
         model=True,
         content=_content.MessagesContent(),
         dialect="messages",
+        turning="tokeneff.adapters.anthropic._turn_messages",
     ),
     "POST /v1/complete": Endpoint(
         "text_completion", MessagesReader, request_attributes, output_type="text", model=True

@@ -126,6 +126,7 @@ ENDPOINTS = {
         model=True,
         content=_content.ChatContent(),
         dialect="chat",
+        turning="tokeneff.adapters.openai._turn_chat",
     ),
     "POST /completions": Endpoint(
         "text_completion",
@@ -134,5 +135,6 @@ ENDPOINTS = {
         model=True,
         content=_content.CompletionContent(),
         dialect="completions",
+        turning="tokeneff.adapters.openai._turn_completions",
     ),
 }

@@ -144,6 +144,7 @@ ENDPOINTS = {
         model=True,
         content=_content.ResponsesContent(),
         dialect="responses",
+        turning="tokeneff.adapters.openai._turn_responses",
     ),
     "GET /responses/{id}": Endpoint("fetch_response", RetrievedReader, _request, api_type="responses"),
     "POST /responses/{id}/cancel": Endpoint("cancel_response", RetrievedReader, _request, api_type="responses"),
