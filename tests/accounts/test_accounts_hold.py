@@ -161,6 +161,7 @@ def test_rules_of_the_providers_caches() -> None:
         ("gemini-3-pro-preview", "gcp.gemini", ""): (4096, 0, Life(300, 86_400), False),
         ("google/gemini-2.5-flash", "openrouter", ""): (2048, 0, Life(300, 86_400), False),
         ("deepseek-chat", "deepseek", ""): (64, 64, Life(3600, 604_800), False),
-        ("my-llama", "vllm", ""): (1024, 128, Life(300, 3600), False),
+        ("my-llama", "vllm", ""): (16, 16, Life(3600, 86_400), False),
+        ("gpt-35-turbo", "azure.ai.openai", ""): (1024, 128, Life(300, 3600), False),
     }
     assert {key: tuple(rules_of(*key)) for key in told} == told
