@@ -77,7 +77,7 @@ class Breaker:
 
     def _start(self, pause: float) -> None:
         self._wake.clear()
-        thread = threading.Thread(target=self._serve, args=(pause,), name="tokeneff-budgets", daemon=True)
+        thread = threading.Thread(target=self._serve, args=(pause,), name="tokeneff-store", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # the interpreter is ending

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from tokeneff.errors import StoreUnavailable
+
 
 class Labels(NamedTuple):
     """What entries are listed and purged by."""
@@ -14,6 +16,10 @@ class Labels(NamedTuple):
     scope: str = ""
     """The scope (tenant) as text, ``tenant=acme``; empty where the cache has none."""
     tags: tuple[tuple[str, str], ...] = ()
+
+
+ALL = Labels()
+"""Of entries that are asked for: whichever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class Entry:
     used: int
     """When it was last found."""
     hits: int
-    labels: Labels = Labels()
+    labels: Labels = ALL
     value: bytes | None = None
     """``None`` in lists."""
 
@@ -43,10 +49,16 @@ class Totals(NamedTuple):
     """Since the store was made, as far as it knows."""
 
 
+class NotKept(StoreUnavailable):
+    """Nothing can be written just now (a full disk, a file that is read only, a server without memory, others who write
+    for too long); what is there can be read."""
+
+
 class CacheStore(Protocol):
     """Keeps values. Every method may raise ``StoreUnavailable``; none may take longer than the store's patience.
 
-    Keys are 32 bytes. A key's value is replaced whole. What is past ``expires`` is not found.
+    Keys are 32 bytes. A key's value is replaced whole, also by one that is too large: then nothing is kept of either.
+    What is past ``expires`` is not found.
     """
 
     url: str
@@ -54,12 +66,13 @@ class CacheStore(Protocol):
     """Whether it answers without waiting for anything (memory): then it is asked in the event loop itself."""
 
     def get(self, key: bytes) -> Entry | None:
-        """The value, and that it was used."""
+        """The value, and that it was used. ``hits`` are those that are known here; all are, in `entries`."""
         ...
 
     def put(self, key: bytes, value: bytes, labels: Labels, ttl: int | None, stored: int | None = None) -> bool:
-        """Keep it for ``ttl`` microseconds, and let older or less used values go where there is no room; ``False``
-        where it alone is too large. ``stored``: when it was got, where that is not now."""
+        """Keep it for ``ttl`` microseconds from now (``None``: for as long as there is room), and let older or less
+        used values go where there is none; ``False`` where it alone is too large. ``stored``: when it was got, where
+        that is not now."""
         ...
 
     def drop(self, key: bytes) -> bool:
@@ -79,11 +92,11 @@ class CacheStore(Protocol):
         """Whether anybody is asking for it now, within their lease."""
         ...
 
-    def entries(self, labels: Labels = Labels(), newest: int | None = None) -> Iterator[Entry]:
+    def entries(self, labels: Labels = ALL, newest: int | None = None) -> Iterator[Entry]:
         """Without values, newest first. Empty labels are not looked at; of tags, those given have to be there."""
         ...
 
-    def purge(self, labels: Labels = Labels(), before: int | None = None) -> int:
+    def purge(self, labels: Labels = ALL, before: int | None = None) -> int:
         """Forget all that have these labels, and were stored before (microseconds since 1970); how many."""
         ...
 
