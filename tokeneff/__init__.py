@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokeneff._api import install, uninstall, unwrap, usage, wrap
+from tokeneff._api import install, last, uninstall, unwrap, usage, wrap
 from tokeneff._version import __version__
-from tokeneff.context import tag
+from tokeneff.context import override, tag
 from tokeneff.errors import (
     BudgetExceeded,
     BudgetUnavailable,
+    CacheMiss,
     LedgerError,
     OtelAlreadyConfigured,
     PricesError,
@@ -26,7 +27,9 @@ from tokeneff.errors import (
 )
 
 if TYPE_CHECKING:
+    from tokeneff._last import Last
     from tokeneff.budgets import Budget, budget, rolling
+    from tokeneff.cache import Cache, Semantic
     from tokeneff.ledger import CallRecord, Ledger
     from tokeneff.otel import OtelSetup, configure_otel
     from tokeneff.prices import Cost, Prices
@@ -37,8 +40,11 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "BudgetUnavailable",
+    "Cache",
+    "CacheMiss",
     "CallRecord",
     "Cost",
+    "Last",
     "Latency",
     "Ledger",
     "LedgerError",
@@ -47,6 +53,7 @@ __all__ = [
     "PriceUnknown",
     "Prices",
     "PricesError",
+    "Semantic",
     "StoreError",
     "TokenCount",
     "TokeneffError",
@@ -58,6 +65,8 @@ __all__ = [
     "configure_otel",
     "count",
     "install",
+    "last",
+    "override",
     "rolling",
     "tag",
     "uninstall",
@@ -70,6 +79,9 @@ _LATER = {
     "Budget": "tokeneff.budgets",
     "budget": "tokeneff.budgets",
     "rolling": "tokeneff.budgets",
+    "Cache": "tokeneff.cache",
+    "Semantic": "tokeneff.cache",
+    "Last": "tokeneff._last",
     "CallRecord": "tokeneff.ledger",
     "Ledger": "tokeneff.ledger",
     "Cost": "tokeneff.prices",

@@ -10,11 +10,15 @@ from tokeneff._flow import Call, Effect, Outcome, forward
 from tokeneff._log import log_once
 from tokeneff._plain import COMMON, absent
 from tokeneff.accounts import Account, Asked
+from tokeneff.prices import Cost
 
 if TYPE_CHECKING:
     from tokeneff.accounts._accounts import Accounts
     from tokeneff.adapters._hosts import Site
     from tokeneff.ledger import Ledger
+
+_FREE = Account(Cost(0, 0, 0, 0, 0, "cache", "", "listed"))
+"""Of a call that was answered from the cache."""
 
 
 class Accounting:
@@ -50,7 +54,10 @@ class Accounting:
         site = call.family.site(call.client)
         opened = self._open(call, site, began) if call.endpoint.model else None
         outcome = yield from forward(call)
-        account = self._close(opened, outcome) if opened is not None else None
+        if outcome.served is not None and outcome.served.saved is not None:
+            account = _FREE  # of no session either: its provider has seen nothing
+        else:
+            account = self._close(opened, outcome) if opened is not None else None
         if account is not None:
             outcome = outcome._replace(account=account)
         if ledger is not None:

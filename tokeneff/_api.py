@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from tokeneff._last import Last
     from tokeneff.budgets import Budget
+    from tokeneff.cache import Cache
     from tokeneff.ledger import Ledger
     from tokeneff.prices import Prices
     from tokeneff.stores import Store
@@ -37,6 +39,7 @@ def wrap(
     budget: Budget | Sequence[Budget] | None = None,
     store: str | Store | None = None,
     on_store_error: Literal["open", "closed"] | None = None,
+    cache: Cache | str | bool | None = None,
 ) -> C:
     """Get a client that is used exactly like the one passed, and whose every call is in OpenTelemetry.
 
@@ -79,6 +82,8 @@ def wrap(
             ``TOKENEFF_STORE`` where nothing is given here.
         on_store_error: when the store cannot be asked, ``"open"`` (the default) lets calls go on, counted here and
             reconciled when it is back; ``"closed"`` raises :class:`BudgetUnavailable`.
+        cache: where replies are kept and served from again: a :class:`Cache`, the URL of its store, or ``True`` for one
+            in memory. Calls that are answered from it cost nothing, and no budget. Off by default.
 
     Raises:
         UnsupportedClient: ``client`` is none that can be wrapped; the text says what can.
@@ -123,6 +128,7 @@ def install(
     budget: Budget | Sequence[Budget] | None = None,
     store: str | Store | None = None,
     on_store_error: Literal["open", "closed"] | None = None,
+    cache: Cache | str | bool | None = None,
 ) -> None:
     """Have every client that is constructed from now on be a wrapped one, for code that builds its own.
 
@@ -137,7 +143,7 @@ def install(
 
     Args:
         tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages,
-        ledger, prices, budget, store, on_store_error: as for :func:`wrap`.
+        ledger, prices, budget, store, on_store_error, cache: as for :func:`wrap`.
     """
     arguments = _given(locals())
     from tokeneff._install import install_for
@@ -180,6 +186,38 @@ def usage(client: Any) -> Usage:
             f"usage() takes a client that wrap() returned; this {type(client).__name__} is not wrapped"
         )
     return settings_of(client).totals.frozen()
+
+
+def last(client: Any = None) -> Last | None:
+    """See what is known of the last call that ended here: in this thread, or this task.
+
+    Example::
+
+        client.chat.completions.create(...)
+        call = tokeneff.last()
+        print(call.model, call.tokens.output_tokens, call.usd, call.served and call.served.said)
+
+    A stream's call ends with its stream. Calls of tasks and threads that were started here are theirs.
+
+    Args:
+        client: a wrapped client, to see the last call of it and of all copies made of it; of any without.
+
+    Returns:
+        what is known, as a value that stays as it is; ``None`` where no call of a wrapped client has ended here.
+
+    Raises:
+        UnsupportedClient: the client is not wrapped, so nothing is known of its calls.
+    """
+    from tokeneff._client import is_wrapped
+    from tokeneff._last import latest
+    from tokeneff._settings import settings_of
+    from tokeneff.errors import UnsupportedClient
+
+    if client is not None and not is_wrapped(client):
+        raise UnsupportedClient(
+            f"last() takes a client that wrap() returned; this {type(client).__name__} is not wrapped"
+        )
+    return latest(None if client is None else settings_of(client).totals)
 
 
 def _given(found: dict[str, Any]) -> dict[str, Any]:

@@ -66,9 +66,10 @@ class Settings:
         self.capture: bool = capture.wanted or keeps_content
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
         self.guards: Guards = self._guards(arguments)
-        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, self.guards.policy)
+        cached = self._cache(arguments.get("cache"))
+        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, *cached, self.guards.policy)
         import_whole("httpx2")
-        if self.ledger is not None or self.telemetry.observed() or arguments.get("budget"):
+        if self.ledger is not None or self.telemetry.observed() or arguments.get("budget") or cached:
             # The first call needs the price list, and may well be answered before it is read.
             warm("prices", self.prices.preload)
 
@@ -89,6 +90,13 @@ class Settings:
             lambda: self.ledger is None and not self.telemetry.observed(),
         )
 
+    def _cache(self, given: Any) -> list[Policy]:
+        if given is None or given is False:
+            return []
+        from tokeneff.cache._wiring import policies_of
+
+        return policies_of(given, self.prices, lambda: self.policies)
+
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""
         return Settings(**{**self.arguments, **arguments})
@@ -108,6 +116,10 @@ class Settings:
             from tokeneff.budgets._wiring import portable
 
             plain = portable(plain)
+        if plain.get("cache"):
+            from tokeneff.cache._wiring import portable as portable_cache
+
+            plain["cache"] = portable_cache(plain["cache"])
         return _restore, (plain,)
 
 

@@ -1,11 +1,11 @@
-"""Who a call is for."""
+"""Who a call is for, and what is different for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tokeneff._around import Around, Frame
 
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from tokeneff.budgets import Block
 
 Value = str | bool | int | float
+CacheMode: TypeAlias = Literal["bypass", "refresh", "only"]
 _NONE: Mapping[str, Value] = MappingProxyType({})
+_MODES = ("bypass", "refresh", "only")
 
 
 _tags: ContextVar[Frame[Mapping[str, Value]] | None] = ContextVar("tokeneff_tags", default=None)
+_modes: ContextVar[Frame[CacheMode | None] | None] = ContextVar("tokeneff_cache_mode", default=None)
 _blocks: ContextVar[Frame[tuple[Block, ...]] | None] = ContextVar("tokeneff_blocks", default=None)
 
 
@@ -61,6 +64,50 @@ class tag(Around[Mapping[str, Value]]):  # noqa: N801 - reads as a verb at the p
     def _inside(self, outer: Mapping[str, Value] | None) -> Mapping[str, Value]:
         merged = {**(outer if outer is not None else _NONE), **self._tags}
         return MappingProxyType({key: value for key, value in merged.items() if value is not None})
+
+
+class override(Around["CacheMode | None"]):  # noqa: N801 - as above
+    """Have the calls inside a block treated otherwise than their client was told to.
+
+    Example::
+
+        with tokeneff.override(cache="refresh"):
+            client.chat.completions.create(...)   # asked anew, and kept in place of what was
+
+        @tokeneff.override(cache="only")
+        def test_my_agent(): ...                  # nothing is sent: what was not kept raises CacheMiss
+
+    It holds where a :class:`tag` would. Blocks nest, and the innermost says what holds. A client without a cache takes
+    no notice.
+
+    Args:
+        cache: ``"bypass"``: the cache is left out, neither asked nor added to. ``"refresh"``: the provider is asked, and
+            the reply is kept in place of the one that was. ``"only"``: the call is answered from the cache, or raises
+            :class:`CacheMiss`. ``None``: what the client was told holds again.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+
+    __slots__ = ("_cache",)
+
+    def __init__(self, *, cache: CacheMode | None) -> None:
+        if cache is not None and cache not in _MODES:
+            choices = ", ".join(map(repr, _MODES))
+            raise ValueError(f"tokeneff.override(cache={cache!r}) is not known; write one of {choices}, or None")
+        self._cache: CacheMode | None = cache
+
+    def _place(self) -> ContextVar[Frame[CacheMode | None] | None]:
+        return _modes
+
+    def _inside(self, outer: CacheMode | None) -> CacheMode | None:
+        return self._cache
+
+
+def current_cache_mode() -> CacheMode | None:
+    """What :class:`override` says here of the cache."""
+    frame = _modes.get()
+    return frame.value if frame is not None else None
 
 
 def current_tags() -> Mapping[str, Value]:

@@ -6,7 +6,8 @@
     ├── LedgerError             what was named as a ledger is none, or cannot become one    (also a ValueError)
     ├── PricesError             a file of prices cannot be used                             (also a ValueError)
     ├── ReportError             a report cannot be made as asked                            (also a ValueError)
-    ├── StoreError              what was named as a store of budgets is none                (also a ValueError)
+    ├── StoreError              what was named as a store is none                           (also a ValueError)
+    ├── CacheMiss               a call was to be answered from the cache alone, and nothing was kept
     └── BudgetExceeded          a call did not fit a budget, and was not sent or was cut off
         ├── PriceUnknown        a budget in USD cannot bound a model without a price
         └── BudgetUnavailable   the store cannot be asked, and its owner chose that calls wait for it
@@ -91,12 +92,35 @@ class ReportError(TokeneffError, ValueError):
 
 
 class StoreError(TokeneffError, ValueError):
-    """What was named as a store of budgets is none; the text says what to write or install.
+    """What was named as a store is none; the text says what to write or install.
 
     Example::
 
         tokeneff.wrap(client, budget=..., store="postgres://…")   # StoreError: there is no store of kind 'postgres': …
     """
+
+
+class CacheMiss(TokeneffError):
+    """A call was to be answered from the cache alone (``tokeneff.override(cache="only")``), and nothing that answers it
+    was kept; nothing was sent.
+
+    Example::
+
+        with tokeneff.override(cache="only"):
+            client.chat.completions.create(...)   # CacheMiss: nothing is kept for this call (key 3f9a0c…)
+
+    Args:
+        why: why nothing was found, in a few words, where it is not for want of a reply: ``"sampled"``, ``"store away"``.
+        key: the beginning of the call's key, as shown by ``tokeneff cache ls``; empty where it has none.
+    """
+
+    def __init__(self, why: str = "", key: str = "") -> None:
+        self.why = why
+        self.key = key
+        text = "nothing is kept for this call"
+        text += f" (key {key})" if key else ""
+        text += f": {why}" if why else ""
+        super().__init__(f"{text}; it was not sent, for it is inside tokeneff.override(cache='only')")
 
 
 class BudgetExceeded(TokeneffError):

@@ -51,11 +51,23 @@ def record_of(
             *_counts(outcome.tokens),
             *accounted(account, _declared(account) if account.called else ()),
             _tags(call.tags) if call.tags else (),
-            (("budget", outcome.guard.action, None),) if outcome.guard is not None and outcome.guard.action else (),
+            _decisions(outcome) if outcome.guard is not None or outcome.served is not None else (),
             None if keep_content is None else _content(call, outcome, keep_content),
         )
     )
     return record if outcome.ending not in ("failed", "refused") else unbilled(record)
+
+
+def _decisions(outcome: Outcome) -> tuple[tuple[str, str, int | None], ...]:
+    """What policies decided; a decision that saves nothing is with 0, and with ``None`` where nobody knows."""
+    found: list[tuple[str, str, int | None]] = []
+    served, guard = outcome.served, outcome.guard
+    if served is not None:
+        said = f"{served.said}: {served.why}" if served.said == "bypass" else served.said
+        found.append(("cache", said, 0 if served.saved is None else served.saved.cost))
+    if guard is not None and guard.action:
+        found.append(("budget", guard.action, None))
+    return tuple(found)
 
 
 def _told(call: Call, outcome: Outcome, site: Site, session: str | None, at: int) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from tokeneff._duplicates import SUPPRESSED, claim, owner, unpatched
 from tokeneff._flow import Call, Effect, Outcome, forward
+from tokeneff._last import begun
 from tokeneff._log import log_once
 from tokeneff._version import __version__
 from tokeneff.telemetry import names
@@ -78,12 +79,14 @@ class Telemetry:
 
     def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
         """The policy: a span around the call, or attributes on the span of whoever already traces it."""
+        box = begun(self._totals)
         tracer, meters = self.tracer(), self.instruments()
         if tracer is None and meters is None:
             outcome = yield from forward(call)
         else:
             outcome = yield from self._observed(call, tracer, meters)
         self._totals.add(call, outcome)
+        box.over(call, outcome, self._totals.price)
         return outcome
 
     def _observed(

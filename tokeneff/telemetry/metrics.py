@@ -26,6 +26,8 @@ from tokeneff.telemetry.sums import Sums
 
 if TYPE_CHECKING:
     from tokeneff._flow import Guard
+    from tokeneff.cache._reply import Served
+    from tokeneff.telemetry.cache import CacheInstruments
     from tokeneff.telemetry.gauges import BudgetInstruments
 
 INFERENCE = frozenset(("chat", "text_completion", "generate_content"))
@@ -113,6 +115,7 @@ class Instruments:
         callback = partial(self._observe, "lost", names.PREFIX_CAUSE, None)
         meter.create_observable_counter(names.LOST_METRIC, [callback], "{token}", text)
         self._budgets: BudgetInstruments | None = None
+        self._cache: CacheInstruments | None = None
 
     def record(self, call: Call, outcome: Outcome, start: Mapping[str, Any], scope: Any, extra: Extra) -> None:
         """Take note of a call that is over; it is recorded when a reader next collects, or many have come together."""
@@ -122,6 +125,10 @@ class Instruments:
         billed = outcome.tokens is not UNKNOWN or outcome.ending not in ("failed", "refused")
         if outcome.guard is not None:
             self._budget(outcome.guard)
+        served = outcome.served
+        if served is not None:
+            self._cached(start, extra, served)
+        used = call.endpoint.model and (served is None or served.saved is None)
         first, last = outcome.first_chunk, outcome.last_chunk
         # One value a stream, the mean over its chunks: a record per chunk is what makes the peers' streams slow.
         between = (last - first) / (outcome.chunks - 1) if first and last and outcome.chunks > 1 else None
@@ -134,10 +141,10 @@ class Instruments:
                 facts.model,
                 facts.service_tier if call.family.name == "openai" else None,
                 None if failure is None else failure.type,
-                outcome.tokens if call.endpoint.model else None,
+                outcome.tokens if used else None,
                 first - outcome.started if first and call.stream else None,
                 between if call.stream else None,
-                account.cost if account is not None and billed else None,
+                account.cost if account is not None and billed and used else None,
                 (prefix.cause, prefix.lost) if prefix is not None and prefix.lost else None,
             )
         )
@@ -174,6 +181,15 @@ class Instruments:
                 budgets = self._budgets = self._budgets or BudgetInstruments(self._meter)
         if guard.action:
             budgets.refused(guard)
+
+    def _cached(self, start: Mapping[str, Any], extra: Extra, served: Served) -> None:
+        cache = self._cache
+        if cache is None:
+            from tokeneff.telemetry.cache import CacheInstruments
+
+            with _lock:
+                cache = self._cache = self._cache or CacheInstruments(self._meter)
+        cache.add({**start, **extra.dimensions}, served)
 
     def _record(self, ended: _Ended) -> None:
         dimensions = {**ended.start, **ended.extra.dimensions}

@@ -77,5 +77,19 @@ BUDGET_REMAINING = "tokeneff.budget.remaining"
 BUDGET_ACTION = "tokeneff.budget.action"
 BUDGET_REFUSALS = "tokeneff.budget.refusals"
 
+CACHE_OUTCOME = "tokeneff.cache.outcome"
+"""hit, shared, stale, semantic, miss, refresh, bypass"""
+CACHE_AGE = "tokeneff.cache.age"
+"""Seconds."""
+CACHE_KEY = "tokeneff.cache.key"
+CACHE_WHY = "tokeneff.cache.why"
+CACHE_SAVED_INPUT = "tokeneff.cache.saved.input_tokens"
+CACHE_SAVED_OUTPUT = "tokeneff.cache.saved.output_tokens"
+CACHE_SAVED_USD = "tokeneff.cache.saved.cost_usd"
+CACHE_SAVED_SECONDS = "tokeneff.cache.saved.seconds"
+CACHE_CALLS_METRIC = "tokeneff.cache.calls"
+CACHE_SAVED_METRIC = "tokeneff.cache.saved.cost"
+CACHE_SAVED_TOKENS_METRIC = "tokeneff.cache.saved.tokens"
+
 SECONDS_BUCKETS: tuple[float, ...] = tuple(0.01 * 2**n for n in range(14))
 TOKEN_BUCKETS: tuple[float, ...] = tuple(4**n for n in range(14))

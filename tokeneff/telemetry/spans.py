@@ -10,6 +10,7 @@ from tokeneff._plain import sound
 from tokeneff.telemetry import names
 from tokeneff.telemetry.accounts import account_attributes
 from tokeneff.telemetry.budgets import add_guard_events, guard_attributes
+from tokeneff.telemetry.cache import cache_attributes
 
 if TYPE_CHECKING:
     from tokeneff.adapters._hosts import Site
@@ -53,8 +54,12 @@ def end_attributes(call: Call, outcome: Outcome) -> Attributes:
     if call.tags:
         tag_attributes(found, call.tags)
     _reply(found, call, outcome)
+    served = outcome.served
+    if served is not None:
+        cache_attributes(found, served)
     if endpoint.model:
-        usage_attributes(found, outcome.tokens)
+        if served is None or served.saved is None:  # else nothing was used, and the conventions know no such reply
+            usage_attributes(found, outcome.tokens)
         if outcome.account is not None:
             account_attributes(found, outcome.account)
     if call.stream:

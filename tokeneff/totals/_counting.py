@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -82,6 +82,8 @@ _FIELDS = (
     "reasoning",
     "estimated",
     "unknown",
+    "hits",
+    "saved_nano_usd",
     "nano_usd",
     "unpriced",
 )
@@ -92,6 +94,7 @@ def _row(model: bool, outcome: Outcome) -> tuple[int, ...]:
     """What one call adds to each of ``_FIELDS``."""
     ending, tokens = outcome.ending, outcome.tokens
     source = tokens.source if model else "provider"
+    saved = None if outcome.served is None else outcome.served.saved
     known = model and tokens is not UNKNOWN
     return (
         1,
@@ -105,6 +108,8 @@ def _row(model: bool, outcome: Outcome) -> tuple[int, ...]:
         (tokens.reasoning or 0) if known else 0,
         source == "estimated",
         source == "unknown",
+        saved is not None,
+        (saved.cost or 0) if saved is not None else 0,
         0,
         0,
     )
@@ -156,6 +161,32 @@ class _Bill(NamedTuple):
     tier: str | None
     at: float
 
+    def cost(self, prices: Prices) -> Cost:
+        """Its price."""
+        return prices.cost(
+            self.tokens, model=self.model, provider=self.provider, host=self.host, tier=self.tier, at=self.at
+        )
+
+
+def _bill(groups: Sequence[_Group], call: Call, outcome: Outcome, model: str) -> _Bill:
+    site = call.family.site(call.client)
+    return _Bill(groups, outcome.tokens, model, site.provider, site.host, outcome.facts.service_tier, time.time())
+
+
+def free(outcome: Outcome) -> bool:
+    """Whether nothing is billed: the call was answered from a cache, or with an error."""
+    if outcome.served is not None and outcome.served.saved is not None:
+        return True
+    return outcome.tokens is UNKNOWN and outcome.ending in ("failed", "refused")
+
+
+def _nothing() -> int:
+    return 0
+
+
+def _unknown() -> None:
+    return None
+
 
 class Totals:
     """Counts every call of one wrapping.
@@ -192,15 +223,27 @@ class Totals:
             self._settle()
 
     def _charge(self, groups: list[_Group], call: Call, outcome: Outcome, model: str) -> None:
-        if outcome.tokens is UNKNOWN and outcome.ending in ("failed", "refused"):
-            return  # nothing was answered, and providers do not bill errors
+        if free(outcome):
+            return
         if outcome.account is not None:
             for group in groups:
                 group.pay(outcome.account.cost)
             return
-        site = call.family.site(call.client)
-        tier = outcome.facts.service_tier
-        self._bills.append(_Bill(groups, outcome.tokens, model, site.provider, site.host, tier, time.time()))
+        self._bills.append(_bill(groups, call, outcome, model))
+
+    def price(self, call: Call, outcome: Outcome) -> Callable[[], int | None]:
+        """Finds, when asked, what a call has cost in nano-dollars: the price list may still have to be read."""
+        prices, account = self._prices, outcome.account
+        if free(outcome):
+            return _nothing
+        if account is not None:
+            cost = account.cost.nano_usd
+            return lambda: cost
+        if prices is None or not call.endpoint.model:
+            return _unknown
+        asked = call.body.get("model")
+        bill = _bill((), call, outcome, outcome.facts.model or (asked if isinstance(asked, str) else ""))
+        return lambda: bill.cost(prices).nano_usd
 
     def _settle(self) -> None:
         """Price what has come together."""
@@ -210,9 +253,7 @@ class Totals:
                 bill = bills.popleft()
             except IndexError:  # another thread was quicker
                 return
-            cost = self._prices.cost(
-                bill.tokens, model=bill.model, provider=bill.provider, host=bill.host, tier=bill.tier, at=bill.at
-            )
+            cost = bill.cost(self._prices)
             with self._lock:
                 for group in bill.groups:
                     group.pay(cost)

@@ -53,6 +53,10 @@ class Total:
     """Calls among them whose token counts are, at least in part, our estimate."""
     unknown: int = 0
     """Calls of a model whose token counts nobody knows."""
+    hits: int = 0
+    """Calls that a cache has answered: nothing was used for them."""
+    saved_nano_usd: int = 0
+    """What these would have cost, where that is known, in billionths of a US dollar."""
     nano_usd: int = 0
     """Cost of the calls whose cost is known, in billionths of a US dollar."""
     unpriced: int = 0
@@ -66,6 +70,11 @@ class Total:
     def usd(self) -> float:
         """``nano_usd`` in US dollars, to be shown."""
         return self.nano_usd / 1e9
+
+    @property
+    def saved_usd(self) -> float:
+        """``saved_nano_usd`` in US dollars, to be shown."""
+        return self.saved_nano_usd / 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,10 @@ class Usage:
         if self.total.unpriced:
             yield ""
             yield f"calls whose cost is not known, and not in the sum: {self.total.unpriced}"
+        if self.total.hits:
+            yield ""
+            saved = _money(self.total.saved_usd) if self.total.saved_nano_usd else "0"
+            yield f"calls answered from the cache: {self.total.hits:,}, which saved $ {saved}"
 
 
 _COLUMNS = ("calls", "errors", "input", "cached", "output", "reasoning", "cost $", "p50 s", "p99 s")
@@ -134,8 +147,12 @@ def dollars(total: Total) -> str:
     """The cost, to three digits that say something; ``?`` after it if some calls' cost is not known."""
     if not total.nano_usd:
         return "?" if total.unpriced else "0"
-    digits = min(max(2 - math.floor(math.log10(total.usd)), 2), 9)
-    return f"{total.usd:,.{digits}f}" + ("+?" if total.unpriced else "")
+    return _money(total.usd) + ("+?" if total.unpriced else "")
+
+
+def _money(usd: float) -> str:
+    digits = min(max(2 - math.floor(math.log10(usd)), 2), 9)
+    return f"{usd:,.{digits}f}"
 
 
 def _short(name: str) -> str:

@@ -1,0 +1,94 @@
+"""Which calls the cache comes into, under which keys; and which replies are not kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from tokeneff._flow import Call, Outcome
+from tokeneff.budgets._scopes import scope as scope_text
+from tokeneff.cache._eligible import not_good, not_kept
+from tokeneff.cache._key import key_of
+from tokeneff.cache._reply import Reply
+from tokeneff.cache.stores import Labels
+
+if TYPE_CHECKING:
+    from tokeneff.cache._cache import Cache
+    from tokeneff.context import Value
+
+# Not the module's own, which applications seed so that their runs repeat.
+_random = Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
+
+class Entry(NamedTuple):
+    """What a call is kept as."""
+
+    key: bytes
+    alone: bool
+    """Whether each of such calls is to be asked for itself, though equal ones are in flight."""
+    scope: str
+    tags: tuple[tuple[str, str], ...]
+
+    def labels(self, model: str) -> Labels:
+        """What it is listed and purged by."""
+        return Labels(model, self.scope, self.tags)
+
+
+class Entering:
+    """Finds each call's entry.
+
+    Args:
+        cache: what was asked for.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def of(self, call: Call) -> Entry | str:
+        """The entry of a call, or why it has none."""
+        cache = self._cache
+        why = not_kept(call, cache.when)
+        if why:
+            return why
+        scope: tuple[tuple[str, Value], ...] = tuple(
+            [(name, call.tags[name]) for name in cache.by if name in call.tags] if cache.by else ()
+        )
+        key = key_of(call, scope=scope, account=cache.account, ignore_headers=cache.ignore_headers)
+        if isinstance(key, str):
+            return key
+        if cache.n_samples > 1 and not_kept(call, "deterministic"):
+            key = slot(key, _random.randrange(cache.n_samples))
+        tags = tuple([(name, str(call.tags[name])) for name in sorted(call.tags)]) if call.tags else ()
+        return Entry(key, self._acts(call), scope_text(cache.by, call.tags) if cache.by else "", tags)
+
+    def unfit(self, call: Call, outcome: Outcome, reply: Reply) -> str:
+        """Why a whole good reply is not kept; empty where it is."""
+        cache = self._cache
+        return not_good(reply, outcome.facts, truncated=cache.truncated, exclude_tools=cache.exclude_tools)
+
+    def _acts(self, call: Call) -> bool:
+        """Whether the model may call a tool whose calls are to be made anew: then no two calls share one reply."""
+        excluded = self._cache.exclude_tools
+        return bool(excluded) and any(name in excluded for name in _offered(call.body.get("tools")))
+
+
+def slot(key: bytes, number: int) -> bytes:
+    """The key of one of several replies to the same request; the first has the request's own."""
+    return key if not number else blake2b(key, digest_size=32, salt=number.to_bytes(8, "big"), person=b"sample").digest()
+
+
+def _offered(tools: Any) -> Iterable[object]:
+    if not isinstance(tools, Iterable) or isinstance(tools, (str, bytes, Mapping)):
+        return
+    for tool in cast("Iterable[object]", tools):
+        if isinstance(tool, Mapping):
+            one = cast("Mapping[str, Any]", tool)
+            function = one.get("function")
+            yield one.get("name")
+            if isinstance(function, Mapping):
+                yield cast("Mapping[str, Any]", function).get("name")
