@@ -170,6 +170,24 @@ class Guard(NamedTuple):
     events: tuple[GuardEvent, ...] = ()
 
 
+class Placed(NamedTuple):
+    """What was added to a call for its provider's prompt cache, and what came of it."""
+
+    said: Literal["placed", "refused"]
+    """``refused``: the provider did not take it, and the call was sent as the caller wrote it."""
+    added: str = ""
+    """``breakpoints``, ``key``, or ``key and breakpoint``."""
+    marks: int = 0
+    """Breakpoints that were added."""
+    saved: int | None = None
+    """Nano-dollars: what the same tokens would have cost without, less what they did cost by the provider's own counts;
+    negative where more was written than read. ``None`` where that cannot be known."""
+    read: int | None = None
+    """Input tokens that the provider read from its cache."""
+    input: int | None = None
+    """Input tokens."""
+
+
 class Outcome(NamedTuple):
     """How a call ended. Times are seconds of ``time.perf_counter``."""
 
@@ -192,6 +210,8 @@ class Outcome(NamedTuple):
     """What its budgets said, where it had any."""
     served: Served | None = None
     """What the cache did about it, where there is one."""
+    placed: Placed | None = None
+    """What was added for the provider's prompt cache, if anything was."""
 
     @property
     def seconds(self) -> float:

@@ -52,6 +52,13 @@ class Pieces(NamedTuple):
         """Tokens of the whole request."""
         return self.ends[-1] if self.ends else 0
 
+    def scaled(self, total: int) -> Pieces:
+        """The same request, of so many tokens in all."""
+        whole = self.total
+        if whole == total or not whole:
+            return self
+        return self._replace(ends=tuple([end * total // whole for end in self.ends]))
+
     def marked(self, marks: Sequence[Mark], implicit: bool = True) -> Pieces:
         """The same request with other breakpoints."""
         return self._replace(marks=tuple(sorted(marks)), implicit=implicit)
