@@ -1,12 +1,22 @@
-"""Whether a file lies on another machine, where SQLite's write-ahead log does not work."""
+"""Which file it is, and whether it lies on another machine, where SQLite's write-ahead log does not work."""
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 _NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "fuse.")
 _MOUNTS = Path("/proc/self/mounts")
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells this file from another one that has taken its place; ``None`` where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def shared_over_network(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A file of budgets: how it is opened and journaled, and transactions on it, one after the other."""
+"""A file that processes share: how it is opened and journaled, and transactions on it, one after the other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tokeneff._forking import watch
 from tokeneff._sqlite.faults import busy, code, safe_wal, told
-from tokeneff._sqlite.filesystem import shared_over_network
+from tokeneff._sqlite.filesystem import identity, shared_over_network
+from tokeneff._sqlite.tables import Tables
 from tokeneff.errors import StoreError, StoreUnavailable
-from tokeneff.stores._sqlite_schema import PAGE, VERSION, upgrade, version_of
 from tokeneff.stores._sqlite_turn import TURNS, Turn, pause
 
 _LOG = 16 * 1024 * 1024
@@ -29,11 +29,16 @@ class File:
     Every process takes turns by a lock on a file beside (``….db-turn``), for waiting there is fairer and shorter than
     at SQLite's own lock. It also makes write-ahead logging safe on any SQLite: what corrupts files of versions before
     3.51.3 takes one connection that writes while another one checkpoints, and here both are done in turn (checkpoints
-    by `_checkpoint` alone). Where there are no such locks, old versions use a rollback journal.
+    by `_checkpoint` alone). Where there are no such locks, old versions use a rollback journal. Connections that only
+    read, and are opened for that (``mode=ro``), do neither, and take no turn.
+
+    Args:
+        path: absolute. tables: what is in it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tables: Tables) -> None:
         self.path = path
+        self.tables = tables
         self.guard = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._turn: Turn | None = None
@@ -102,25 +107,18 @@ class File:
         self._connection = self._turn = self._identity = None
 
     def _ready(self, until: float) -> tuple[sqlite3.Connection, Turn]:
-        if self._connection is not None and self._turn is not None and self._identity == self._found():
+        if self._connection is not None and self._turn is not None and self._identity == identity(self.path):
             return self._connection, self._turn
         self._close()
         turn = Turn(Path(f"{self.path}-turn"))
         try:
             with _taken(turn, until, self.path):
-                connection = _opened(self.path, until)
+                connection = _opened(self.path, self.tables, until)
         except BaseException:
             turn.close()
             raise
-        self._connection, self._turn, self._identity = connection, turn, self._found()
+        self._connection, self._turn, self._identity = connection, turn, identity(self.path)
         return connection, turn
-
-    def _found(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
 
     def _transaction(self, connection: sqlite3.Connection, until: float) -> Generator[sqlite3.Connection]:
         _patiently(connection, "BEGIN IMMEDIATE", until)
@@ -177,16 +175,17 @@ def _taken(turn: Turn, until: float, path: Path) -> Generator[None]:
         turn.give()
 
 
-def _opened(path: Path, until: float) -> sqlite3.Connection:
+def _opened(path: Path, tables: Tables, until: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
-        version = version_of(connection, path)
+        version = tables.version_of(connection, path)
         if version == 0:
-            connection.execute(f"PRAGMA page_size = {PAGE}")
+            for statement in tables.fresh:
+                connection.execute(statement)
         _journal(connection, path, until)
-        if version < VERSION:
+        if version < tables.version:
             _patiently(connection, "BEGIN IMMEDIATE", until)
-            upgrade(connection, path)
+            tables.upgrade(connection, path)
             _patiently(connection, "COMMIT", until)
     except BaseException:
         connection.close()

@@ -1,14 +1,8 @@
-"""The tables of a file of budgets.
-
-Steps are only ever added at the end, and never changed: files made by them exist.
-"""
+"""The tables of a file of budgets."""
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
-from tokeneff.errors import StoreError
+from tokeneff._sqlite.tables import Tables
 
 APPLICATION = 0x746F6B62
 """``PRAGMA application_id`` of a file of budgets: "tokb"."""
@@ -47,33 +41,4 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
-VERSION = len(STEPS)
-
-
-def version_of(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the file's tables, 0 where it has none.
-
-    Raises:
-        StoreError: it is another program's file, or of a later version.
-    """
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    if application != APPLICATION:
-        tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application or version or tables:
-            raise StoreError(f"store {path} is another database, not one of budgets; name another file")
-    if version > VERSION:
-        raise StoreError(
-            f"store {path} was written by a later tokeneff (its tables are of version {version}, this one knows "
-            f"{VERSION}); upgrade tokeneff, or name another file"
-        )
-    return version
-
-
-def upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the file to today's version; to be called within a transaction that holds the write lock."""
-    for step in STEPS[version_of(connection, path) :]:
-        for statement in step:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {VERSION}")
+BUDGETS = Tables("budgets", APPLICATION, STEPS, (f"PRAGMA page_size = {PAGE}",))

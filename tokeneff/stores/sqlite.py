@@ -30,6 +30,7 @@ from tokeneff.stores._opening import FORMS
 from tokeneff.stores._rules import ZERO, minus, most, plus
 from tokeneff.stores._sqlite_file import File
 from tokeneff.stores._sqlite_pruning import EVERY, prune
+from tokeneff.stores._sqlite_schema import BUDGETS
 
 PATIENCE = 5.0
 """Seconds that a step waits for others, where nobody says otherwise."""
@@ -71,7 +72,7 @@ class SqliteStore:
         self.clock: Callable[[], int] | None = None
         if not url.startswith("sqlite://"):
             raise StoreError(f"store {url!r} is no file: write sqlite:///budgets.db")
-        self._file = File(file_of(url, "store", FORMS, StoreError))
+        self._file = File(file_of(url, "store", FORMS, StoreError), BUDGETS)
         self._file.check(min(patience, 0.25))
         self._steps = 0
         self._pruned = ""
