@@ -9,6 +9,7 @@ from typing import Any
 from tokeneff import _reaper
 from tokeneff._drive import Sent, deliver, finish
 from tokeneff._flow import Call, Do, Effect, Forward, Run, Sleep, Wait, too_late
+from tokeneff._waking import awaited
 
 
 async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
@@ -19,7 +20,7 @@ async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
         if type(effect) is not Forward:
             effect = await perform(run, effect)
             continue
-        sent = await send(effect.call)
+        sent = await (send(effect.call) if effect.reply is None else _serving().aserve(effect))
         if sent.arm is not None:
             run.begun = True
             sent.arm(run)
@@ -33,6 +34,12 @@ async def adrive(run: Run, send: Callable[[Call], Awaitable[Sent]]) -> Any:
         return deliver(run, sent)
     finally:
         del sent  # a raised error's traceback holds this frame, which must not hold the error
+
+
+def _serving() -> Any:
+    from tokeneff.cache import _serve
+
+    return _serve
 
 
 async def perform(run: Run, effect: Effect) -> Effect | None:
@@ -71,12 +78,16 @@ async def _leave(run: Run, effect: Effect | None, error: BaseException) -> None:
 
 
 async def _wait(effect: Wait) -> Any:
-    import anyio
-    import anyio.to_thread
+    future = effect.future
 
-    # The thread is given up, not waited for, when the caller is cancelled: it ends by its own time limit.
-    wait = partial(effect.future.result, effect.timeout)
-    return await anyio.to_thread.run_sync(wait, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+    def register(wake: Callable[[], None]) -> bool:
+        if not future.done():
+            future.add_done_callback(lambda _: wake())  # at once, if it is done by now
+            return False
+        return True
+
+    await awaited(register, effect.timeout)
+    return future.result(0)
 
 
 async def asettle(run: Run, effect: Effect | None) -> None:

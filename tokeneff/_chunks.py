@@ -36,7 +36,7 @@ class AsyncChunks:
             await watched.end("read")
             raise
         except BudgetExceeded:
-            await watched.aclose()
+            await watched.cut()
             raise
         except BaseException as error:
             await watched.end("cancelled" if not isinstance(error, Exception) else "failed", error)
@@ -44,7 +44,7 @@ class AsyncChunks:
         try:
             watched.saw(chunk)
         except BudgetExceeded:
-            await watched.aclose()
+            await watched.cut()
             raise
         return chunk
 

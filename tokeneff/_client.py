@@ -137,6 +137,10 @@ def _answered(arguments: dict[str, Any], *, awaiting: bool) -> None:
         exchange.answered(response, arguments["options"])
         if not response.is_closed or (arguments["stream"] and exchange.call.raw is None):
             exchange.live = attach(response, exchange, awaiting=awaiting)
+        if exchange.tape is not None:
+            from tokeneff.cache._keeping import begin
+
+            begin(exchange.tape, exchange, response)
     except Exception as fault:  # noqa: BLE001 - the reply is the caller's whatever we make of it
         log_once(("answered", type(fault)), "a reply could not be watched", exc_info=fault)
 

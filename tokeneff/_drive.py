@@ -37,7 +37,7 @@ def drive(run: Run, send: Callable[[Call], Sent]) -> Any:
         if type(effect) is not Forward:
             effect = perform(run, effect)
             continue
-        sent = send(effect.call)
+        sent = send(effect.call) if effect.reply is None else _serving().serve(effect)
         if sent.arm is not None:
             run.begun = True
             sent.arm(run)
@@ -47,6 +47,12 @@ def drive(run: Run, send: Callable[[Call], Sent]) -> Any:
         return deliver(run, sent)
     finally:
         del sent  # a raised error's traceback holds this frame, which must not hold the error
+
+
+def _serving() -> Any:
+    from tokeneff.cache import _serve
+
+    return _serve
 
 
 def deliver(run: Run, sent: Sent) -> Any:

@@ -44,8 +44,10 @@ class Exchange:
         "reader",
         "response",
         "sent",
+        "sound",
         "started",
         "status",
+        "tape",
     )
 
     def __init__(self, call: Call) -> None:
@@ -57,6 +59,10 @@ class Exchange:
         """The watch inside a response that is still coming."""
         self.meter: Meter | None = None
         """Who watches what a stream costs, if somebody does."""
+        self.tape = call.tape
+        """What the reply is put on."""
+        self.sound: bool | None = None
+        """Whether a reply that came in one piece was a JSON object and no error, if somebody has read it."""
         self.sent: Mapping[str, Any] | None = None
         self.status: int | None = None
         self.chunks = 0
@@ -93,7 +99,10 @@ class Exchange:
         """The reply's JSON, parsed by the SDK in one piece."""
         try:
             if type(data) is dict or isinstance(data, Mapping):
+                self.sound = not data.get("error")  # pyright: ignore[reportUnknownMemberType]
                 self.reader.whole(data)  # pyright: ignore[reportUnknownArgumentType]
+            else:
+                self.sound = False
         except Exception as fault:  # noqa: BLE001 - a reply that we misread is still the caller's
             log_once(("read", type(self.reader)), "a reply could not be read for telemetry", exc_info=fault)
 
@@ -122,6 +131,23 @@ class Exchange:
 
             for data in events(content):
                 self.reader.event(data)
+
+    def recorded(self) -> None:
+        """The reply is over: what it was recorded on is over as well."""
+        if self.tape is not None:
+            from tokeneff.cache._keeping import finish
+
+            finish(self.tape, self)
+
+    def reread(self) -> None:
+        """Read again all that was recorded, of which the caller has read a part. Never raises."""
+        try:
+            if self.tape is not None:
+                from tokeneff.cache._keeping import reread
+
+                reread(self.tape, self)
+        except Exception as fault:  # noqa: BLE001 - as above
+            log_once(("reread", type(self.reader)), "a shared reply could not be read again: %r", fault)
 
     def outcome(self, ending: Ending, failure: Failure | None = None) -> Outcome:
         """The Outcome, now that the call is over. Never raises."""

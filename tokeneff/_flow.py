@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tokeneff._log import log_once
 from tokeneff._values import (
@@ -75,6 +75,8 @@ class Forward:
     call: Call
     reply: Reply | Tape | None = None
     """What to answer the call with, in place of all policies below and of the wire."""
+    pace: Literal["at once", "recorded"] = "at once"
+    """How the chunks of a kept reply come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,15 @@ def forward(call: Call) -> Generator[Effect, Any, Outcome]:
     return (yield Forward(call))
 
 
-def answer(call: Call, reply: Reply | Tape) -> Generator[Effect, Any, Outcome]:
+def answer(
+    call: Call, reply: Reply | Tape, pace: Literal["at once", "recorded"] = "at once"
+) -> Generator[Effect, Any, Outcome]:
     """Answer ``call`` with a reply that was kept, or with one that is just coming; returns its Outcome when it is over.
 
-    No policy below sees the call, and nothing is sent.
+    No policy below sees the call, and nothing is sent. Where that cannot be done the outcome says ``failed``, and the
+    call may still be forwarded.
     """
-    return (yield Forward(call, reply))
+    return (yield Forward(call, reply, pace))
 
 
 def do(fn: Callable[..., Any], *args: Any) -> Generator[Effect, Any, Any]:

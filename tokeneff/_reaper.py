@@ -41,6 +41,7 @@ _runs: dict[int, Run] = {}
 _keys = count()
 _collecting_in = 0
 _running = False
+_exiting = False
 
 
 def hold(live: Live, run: Run) -> int:
@@ -65,6 +66,11 @@ def release(key: int | None) -> Run | None:
 def collecting() -> bool:
     """Whether this thread is inside a garbage collection."""
     return _collecting_in == _thread.get_ident()
+
+
+def exiting() -> bool:
+    """Whether the process ends, and nothing goes on any more."""
+    return _exiting
 
 
 def hand_over(work: Callable[[], None]) -> None:
@@ -121,6 +127,8 @@ def _forget() -> None:
 
 def end_all() -> None:
     """End what its callers have left open, because the process ends."""
+    global _exiting
+    _exiting = True
     for live in list(_live):
         live.drop()
 

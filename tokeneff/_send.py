@@ -70,10 +70,10 @@ def send(call: Call) -> Sent:
     try:
         reply = call.method(call.cast_to, call.options, stream=call.stream, stream_cls=call.stream_cls)
     except BaseException as error:  # noqa: BLE001 - raised again by the driver, as it is
-        return _failed(exchange, error)
+        return failed(exchange, error)
     finally:
         _leave(tokens)
-    return _answered(exchange, reply)
+    return answered(exchange, reply)
 
 
 async def asend(call: Call) -> Sent:
@@ -82,10 +82,10 @@ async def asend(call: Call) -> Sent:
     try:
         reply = await call.method(call.cast_to, call.options, stream=call.stream, stream_cls=call.stream_cls)
     except BaseException as error:  # noqa: BLE001 - raised again by the driver, as it is
-        return _failed(exchange, error)
+        return failed(exchange, error)
     finally:
         _leave(tokens)
-    return _answered(exchange, reply)
+    return answered(exchange, reply)
 
 
 def _enter(call: Call) -> tuple[Exchange, tuple[Any, Any]]:
@@ -102,17 +102,24 @@ def _leave(tokens: tuple[Any, Any]) -> None:
         otel_context.detach(tokens[1])
 
 
-def _failed(exchange: Exchange, error: BaseException) -> Sent:
+def failed(exchange: Exchange, error: BaseException) -> Sent:
+    """What there is to say of a call that raised."""
     ending: Ending = "failed" if isinstance(error, Exception) else "cancelled"
-    return Sent(error=error, outcome=exchange.outcome(ending, exchange.call.family.failure(error)))
+    outcome = exchange.outcome(ending, exchange.call.family.failure(error))
+    if exchange.tape is not None:
+        exchange.tape.close()
+    return Sent(error=error, outcome=outcome)
 
 
-def _answered(exchange: Exchange, reply: Any) -> Sent:
+def answered(exchange: Exchange, reply: Any) -> Sent:
+    """What there is to say of a call that the SDK made this reply of."""
     live: WatchedBody | None = exchange.live
     if live is None:
         exchange.read_raw()
         exchange.response = None
-        return Sent(reply, outcome=exchange.outcome("read"))
+        outcome = exchange.outcome("read")
+        exchange.recorded()
+        return Sent(reply, outcome=outcome)
     complete = exchange.response.is_closed
     exchange.response = exchange.live = None
     call = exchange.call

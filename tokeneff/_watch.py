@@ -10,6 +10,7 @@ import asyncio
 import sys
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ from tokeneff._log import log_once
 from tokeneff.errors import BudgetExceeded
 
 if TYPE_CHECKING:
+    from tokeneff._flow import Failure
     from tokeneff._sse import Scout
+    from tokeneff.cache._feed import AsyncFeed, Feed
 
 _KEEP = 16 * 1024 * 1024
 """Bytes kept of a reply that the caller reads as bytes, to find its usage at the end; beyond, it is unknown."""
@@ -44,11 +47,14 @@ class WatchedBody:
         "_scout",
         "_size",
         "exchange",
+        "feed",
     )
 
-    def __init__(self, body: Any, exchange: Exchange, response: Any) -> None:
+    def __init__(self, body: Any, exchange: Exchange, response: Any, feed: Feed | AsyncFeed | None = None) -> None:
         self._body = body
         self.exchange = exchange
+        self.feed = feed
+        """What puts the body on a tape, where it is the reply that others wait for as well."""
         self._key: int | None = None
         self._kind: str = response.headers.get("content-type", "")
         self._encoding: str = response.headers.get("content-encoding", "")
@@ -111,17 +117,31 @@ class WatchedBody:
 
     def over(self, ending: Ending, error: BaseException | None = None) -> tuple[Run, Outcome] | None:
         """The first time: what is to be told to whom."""
+        failure = None if error is None else self.exchange.call.family.failure(error)
+        if self.feed is not None and self.feed.goes_on(partial(self._read_on, self._key, ending, failure)):
+            return None  # others read it, and it is over when they have it all
         run = _reaper.release(self._key)
         if run is None:
             return None
         self._read_kept()
+        return run, self._outcome(ending, failure)
+
+    def _outcome(self, ending: Ending, failure: Failure | None) -> Outcome:
         exchange = self.exchange
         if ending in ("broken_off", "dropped") and (b"[DONE]" in self._newest[-16:] or exchange.reader.terminal):
             ending = "read"
-        failure = None if error is None else exchange.call.family.failure(error)
         if exchange.meter is not None and exchange.meter.failure is not None:
             ending, failure = "broken_off", exchange.meter.failure
-        return run, exchange.outcome(ending, failure)
+        outcome = exchange.outcome(ending, failure)
+        exchange.recorded()
+        return outcome
+
+    def _read_on(self, key: int | None, ending: Ending, failure: Failure | None) -> None:
+        """The reply was read to its end without its caller: what it used is known now."""
+        run = _reaper.release(key)
+        if run is not None:
+            self.exchange.reread()
+            settle(run, self._outcome(ending, failure))
 
     def _read_kept(self) -> None:
         kept, self._kept = self._kept, None
@@ -190,6 +210,8 @@ class WatchedStream(WatchedBody):
         except GeneratorExit:
             raise
         except BudgetExceeded as error:
+            if self.feed is not None:
+                self.feed.cut()
             self._body.close()  # at once: the caller may take a while to close the response
             self.end("broken_off", error)
             raise
@@ -232,6 +254,12 @@ class WatchedAsyncStream(WatchedBody):
         finally:
             await self.end(ending, error)
 
+    async def cut(self) -> None:
+        """A budget has no room for more of it, whoever reads it."""
+        if self.feed is not None:
+            self.feed.cut()
+        await self.aclose()
+
     async def end(self, ending: Ending, error: BaseException | None = None) -> None:
         told = self.over(ending, error)
         if told is not None:
@@ -264,7 +292,12 @@ def attach(response: Any, exchange: Exchange, *, awaiting: bool) -> WatchedBody 
     body = getattr(bound, "_stream", None)
     if body is None:
         return None
+    feed = None
+    if exchange.tape is not None and not response.is_closed:
+        from tokeneff.cache._feed import AsyncFeed, Feed
+
+        body = feed = (AsyncFeed if awaiting else Feed)(body, exchange.tape)
     kind = WatchedAsyncStream if awaiting else WatchedStream
-    watched = kind(body, exchange, response)
+    watched = kind(body, exchange, response, feed)
     bound._stream = watched
     return watched

@@ -1,0 +1,315 @@
+"""Between a reply's connection and whoever reads it: puts what comes on a tape.
+
+As long as nobody reads along, the caller reads the connection as ever. From when somebody does, it is read in the
+background, by a thread or by a task of the event loop, and the caller reads the tape as well: so nothing that happens
+to the caller (a stream closed or dropped, a cancelled task) is the others' loss, nor does a slow one hold them up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from tokeneff import _reaper
+from tokeneff._log import log_once
+from tokeneff.cache._tape import Gone, Tape
+
+Ended = Callable[[], None]
+_tasks: set[asyncio.Task[None]] = set()
+
+
+class _Feeding:
+    """What is common to a body read blocking and one read awaiting."""
+
+    __slots__ = ("_body", "_cut", "_error", "_items", "_left", "_lock", "_told", "shared", "tape")
+
+    def __init__(self, body: Any, tape: Tape) -> None:
+        self._body = body
+        self._items: Any = None
+        self.tape = tape
+        self.shared = False
+        """Whether it is read in the background."""
+        self._left = False
+        self._cut = False
+        self._error: BaseException | None = None
+        self._told: list[Ended] = []
+        self._lock = threading.Lock()
+
+    def goes_on(self, told: Ended) -> bool:
+        """Whether it is read on without its caller, who has left; then ``told`` is called when that is over."""
+        with self._lock:
+            if not self.shared or self.tape.ended or _reaper.exiting():
+                return False
+            self._left = True
+            self._told.append(told)
+            return True
+
+    def cut(self) -> None:
+        """It ends here, whoever reads it."""
+        with self._lock:
+            self._cut = self._left = True
+            self.tape.end(Gone())
+
+    def _wanted(self) -> bool:
+        """Whether anybody still wants more."""
+        return not self._cut and (not self._left or self.tape.followers > 0)
+
+    def _over(self, error: BaseException | None) -> list[Ended]:
+        """Nothing more comes; who is to be told."""
+        with self._lock:
+            self._error = None if self._left else error
+            self.tape.end(None if error is None else gone(error))
+            told, self._told = self._told, []
+        return told
+
+    def _rest(self) -> None:
+        """What the caller of the first call gets in place of the end, where there was an error."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        if self.tape.gone is not None:
+            raise RuntimeError("the reply was read on without its caller")
+
+
+class Feed(_Feeding):
+    """A body read blocking."""
+
+    __slots__ = ("_reading",)
+
+    def __init__(self, body: Any, tape: Tape) -> None:
+        super().__init__(body, tape)
+        self._reading = threading.Lock()
+
+    def __iter__(self) -> Iterator[bytes]:
+        index = 0
+        try:
+            while True:
+                chunk = self._read() if not self.shared else None
+                if chunk is None:
+                    chunk = self._read_tape(index)
+                if chunk is None:
+                    return
+                index += 1
+                yield chunk
+        except GeneratorExit:
+            self._let_go()
+            raise
+
+    def _read(self) -> bytes | None:
+        """From the connection; ``None`` at its end, and where it is read in the background by now."""
+        with self._reading:
+            if self.shared:
+                return None
+            try:
+                chunk = self._next()
+            except StopIteration:
+                self.tape.end()
+                return None
+            except BaseException as error:
+                self.tape.end(gone(error))
+                raise
+            self.tape.add(chunk)
+            return chunk
+
+    def _read_tape(self, index: int) -> bytes | None:
+        tape = self.tape
+        while index >= len(tape.chunks):
+            if not self.shared:
+                return None
+            if tape.ended and index >= len(tape.chunks):
+                self._rest()
+                return None
+            tape.wait(index, None)
+        return tape.chunks[index] if self.shared else None
+
+    def _let_go(self) -> None:
+        """The caller's iterator is closed, and with it the connection's, unless others read it."""
+        with self._lock:
+            if self.shared or self.tape.ended:
+                return
+            self.tape.end(Gone())
+        if self._items is not None:
+            self._items.close()
+
+    def _next(self) -> bytes:
+        if self._items is None:
+            self._items = iter(self._body)
+        return next(self._items)
+
+    def close(self) -> None:
+        if not self.shared or self.tape.ended:
+            self._body.close()
+
+    def share(self) -> None:
+        with self._lock:
+            self.shared = not self.tape.ended
+        if self.shared:
+            threading.Thread(target=self._pump, name="tokeneff-shared-reply", daemon=True).start()
+        self.tape.join()
+
+    def _pump(self) -> None:
+        error: BaseException | None = None
+        try:
+            while self._wanted():
+                with self._reading:
+                    chunk = self._next()
+                self.tape.add(chunk)
+            error = Gone()
+        except StopIteration:
+            pass
+        except BaseException as fault:  # noqa: BLE001 - told to those who read
+            error = fault
+        for told in self._over(error):
+            _tell(told)
+        _closed(self._body)
+
+
+class AsyncFeed(_Feeding):
+    """A body read awaiting. Only under asyncio can it be read without its caller."""
+
+    __slots__ = ("_busy", "_loop", "_takes_over")
+
+    def __init__(self, body: Any, tape: Tape) -> None:
+        super().__init__(body, tape)
+        self._busy = False
+        self._takes_over = False
+        self._loop = _running_loop()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _AsyncChunks(self)
+
+    async def aclose(self) -> None:
+        if not self.shared or self.tape.ended:
+            await self._body.aclose()
+
+    def share(self) -> None:
+        try:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._take_over)
+                return
+        except RuntimeError:  # closed
+            pass
+        self.tape.join(can=self.tape.ended)
+
+    def _take_over(self) -> None:
+        """In the loop: read in a task, as soon as the caller is not in the middle of reading."""
+        if self._busy:
+            self._takes_over = True
+            return
+        with self._lock:
+            self.shared = not self.tape.ended
+        if self.shared and self._loop is not None:
+            task = self._loop.create_task(self._pump())
+            _tasks.add(task)
+            task.add_done_callback(_tasks.discard)
+        self.tape.join()
+
+    async def read(self) -> bytes:
+        """The caller's own reading."""
+        if self._items is None:
+            self._items = self._body.__aiter__()
+        self._busy = True
+        try:
+            chunk = await self._items.__anext__()
+            self.tape.add(chunk)
+        except StopAsyncIteration:
+            self.tape.end()
+            raise
+        except BaseException as error:
+            self.tape.end(gone(error))
+            raise
+        finally:
+            self._busy = False
+            if self._takes_over:
+                self._takes_over = False
+                self._take_over()
+        return chunk
+
+    async def _pump(self) -> None:
+        error: BaseException | None = None
+        if self._items is None:
+            self._items = self._body.__aiter__()
+        try:
+            while self._wanted():
+                self.tape.add(await self._items.__anext__())
+            error = Gone()
+        except StopAsyncIteration:
+            pass
+        except BaseException as fault:  # noqa: BLE001 - told to those who read
+            error = fault
+        cancelled = isinstance(error, asyncio.CancelledError)
+        for told in self._over(error):
+            if cancelled:  # the loop ends
+                _reaper.hand_over(told)
+            else:
+                await asyncio.get_running_loop().run_in_executor(None, _tell, told)
+        if not cancelled:
+            try:
+                await self._body.aclose()
+            except Exception as fault:  # noqa: BLE001 - nobody is left to raise it to
+                log_once("shared", "a shared reply could not be closed: %r", fault)
+
+
+class _AsyncChunks:
+    """What the caller of the first call reads."""
+
+    __slots__ = ("_feed", "_index")
+
+    def __init__(self, feed: AsyncFeed) -> None:
+        self._feed = feed
+        self._index = 0
+
+    def __aiter__(self) -> _AsyncChunks:
+        return self
+
+    async def __anext__(self) -> bytes:
+        feed, tape = self._feed, self._feed.tape
+        if not feed.shared:
+            chunk = await feed.read()
+            self._index += 1
+            return chunk
+        while self._index >= len(tape.chunks):
+            if tape.ended and self._index >= len(tape.chunks):
+                feed._rest()  # pyright: ignore[reportPrivateUsage]
+                raise StopAsyncIteration
+            await tape.await_(self._index, None)
+        self._index += 1
+        return tape.chunks[self._index - 1]
+
+    async def aclose(self) -> None:
+        feed = self._feed
+        close = None if feed.shared else getattr(feed._items, "aclose", None)  # pyright: ignore[reportPrivateUsage]
+        if close is not None:
+            await close()
+
+
+def gone(error: BaseException) -> Gone:
+    """What others are told of an error: its name and text, for a kept traceback would keep what it came through."""
+    if isinstance(error, Gone):
+        return Gone()
+    kind = type(error)
+    name = kind.__name__ if kind.__module__.partition(".")[0] in ("httpx", "httpx2") else ""
+    return Gone(name, str(error))
+
+
+def _tell(told: Ended) -> None:
+    try:
+        told()
+    except Exception as fault:  # noqa: BLE001 - as above
+        log_once("shared", "the end of a shared reply could not be told: %r", fault, exc_info=fault)
+
+
+def _closed(body: Any) -> None:
+    try:
+        body.close()
+    except Exception as fault:  # noqa: BLE001 - as above
+        log_once("shared", "a shared reply could not be closed: %r", fault)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
