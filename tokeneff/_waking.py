@@ -21,7 +21,7 @@ async def awaited(register: Callable[[Wake], bool], seconds: float | None) -> bo
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return await _elsewhere(register, timeout)
+        return await _elsewhere(register, seconds)
     own: asyncio.Future[None] = loop.create_future()
 
     def wake() -> None:
@@ -42,7 +42,7 @@ def _resolve(own: asyncio.Future[None]) -> None:
 async def _elsewhere(register: Callable[[Wake], bool], seconds: float | None) -> bool:
     trio: Any = sys.modules.get("trio")
     if trio is None:
-        return await _in_a_thread(register, timeout)
+        return await _in_a_thread(register, seconds)
     token = trio.lowlevel.current_trio_token()
     event = trio.Event()
 
