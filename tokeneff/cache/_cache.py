@@ -38,10 +38,10 @@ class Cache:
             ``"redis://host:6379/0"`` (a fleet), or an opened store; ``None`` keeps no replies (with ``prompt=True``).
         ttl: how old a reply may be that is served: ``"1d"``, ``"90m"``, a timedelta, or seconds; ``None``: any age.
         by: names of tags (see :func:`tag`), each of whose values has replies of its own: ``"tenant"`` or
-            ``("team", "user")``. Calls without the tag share theirs.
+            ``("team", "user")``. A call without the tag is not cached: nobody can say whose it is.
         when: which calls are kept. ``"deterministic"``: temperature 0, a seed, or a model without sampling parameters;
-            ``"always"``: sampled ones as well; or a function of the call that says so. ``"deterministic"`` where nothing
-            is given, and ``"always"`` with ``n_samples`` above 1.
+            ``"always"``: sampled ones as well; or a function of the call that says so. ``"deterministic"`` where
+            nothing is given, and ``"always"`` with ``n_samples`` above 1.
         n_samples: how many replies are kept of each sampled call; each call gets one of them at random, or fills it.
         max_size: how many bytes are kept at most: ``"256MB"``, ``"1GiB"``, or a number.
         pace: how a stream is served: ``"at once"``, or at the times that its chunks ``"recorded"``.

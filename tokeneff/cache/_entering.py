@@ -8,16 +8,16 @@ from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from tokeneff._flow import Call, Outcome
+from tokeneff._flow import Call
 from tokeneff.budgets._scopes import scope as scope_text
-from tokeneff.cache._eligible import not_good, not_kept
-from tokeneff.cache._key import key_of
+from tokeneff.cache._eligible import not_kept
+from tokeneff.cache._good import not_good
+from tokeneff.cache._key import key_of, scope_of
 from tokeneff.cache._reply import Reply
 from tokeneff.cache.stores import Labels
 
 if TYPE_CHECKING:
     from tokeneff.cache._cache import Cache
-    from tokeneff.context import Value
 
 # Not the module's own, which applications seed so that their runs repeat.
 _random = Random()
@@ -48,6 +48,7 @@ class Entering:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
+        self._ignored = frozenset(cache.ignore_headers)
 
     def of(self, call: Call) -> Entry | str:
         """The entry of a call, or why it has none."""
@@ -55,10 +56,10 @@ class Entering:
         why = not_kept(call, cache.when)
         if why:
             return why
-        scope: tuple[tuple[str, Value], ...] = tuple(
-            [(name, call.tags[name]) for name in cache.by if name in call.tags] if cache.by else ()
-        )
-        key = key_of(call, scope=scope, account=cache.account, ignore_headers=cache.ignore_headers)
+        scope = scope_of(cache.by, call.tags)
+        if isinstance(scope, str):
+            return f"no tag {scope}"
+        key = key_of(call, scope=scope, account=cache.account, ignore_headers=self._ignored)
         if isinstance(key, str):
             return key
         if cache.n_samples > 1 and not_kept(call, "deterministic"):
@@ -66,10 +67,10 @@ class Entering:
         tags = tuple([(name, str(call.tags[name])) for name in sorted(call.tags)]) if call.tags else ()
         return Entry(key, self._acts(call), scope_text(cache.by, call.tags) if cache.by else "", tags)
 
-    def unfit(self, call: Call, outcome: Outcome, reply: Reply) -> str:
+    def unfit(self, call: Call, reply: Reply) -> str:
         """Why a whole good reply is not kept; empty where it is."""
         cache = self._cache
-        return not_good(reply, outcome.facts, truncated=cache.truncated, exclude_tools=cache.exclude_tools)
+        return not_good(call, reply, truncated=cache.truncated, exclude_tools=cache.exclude_tools)
 
     def _acts(self, call: Call) -> bool:
         """Whether the model may call a tool whose calls are to be made anew: then no two calls share one reply."""
@@ -79,7 +80,9 @@ class Entering:
 
 def slot(key: bytes, number: int) -> bytes:
     """The key of one of several replies to the same request; the first has the request's own."""
-    return key if not number else blake2b(key, digest_size=32, salt=number.to_bytes(8, "big"), person=b"sample").digest()
+    return (
+        key if not number else blake2b(key, digest_size=32, salt=number.to_bytes(8, "big"), person=b"sample").digest()
+    )
 
 
 def _offered(tools: Any) -> Iterable[object]:

@@ -32,7 +32,7 @@ class Flight:
     coming; ``None``: nothing will come of it, and the next may lead.
     """
 
-    __slots__ = ("found", "key", "kept", "owner")
+    __slots__ = ("found", "kept", "key", "owner")
 
     def __init__(self, key: bytes) -> None:
         self.key = key

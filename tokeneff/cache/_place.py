@@ -99,7 +99,13 @@ class Place:
         self._keeper.led(key, owner)
 
     def keep(
-        self, key: bytes, reply: Reply, worth: Callable[[], Worth], labels: Labels, ttl: int | None, flight: Flight | None
+        self,
+        key: bytes,
+        reply: Reply,
+        worth: Callable[[], Worth],
+        labels: Labels,
+        ttl: int | None,
+        flight: Flight | None,
     ) -> None:
         """Keep a reply, soon; until then, calls are answered from its flight."""
         stored = now()

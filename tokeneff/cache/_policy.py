@@ -1,4 +1,4 @@
-"""The policy above all that sends: a call is answered from what was kept, by an equal call in flight, or asked and kept.
+"""The policy above all that sends: a call is answered from what was kept, by an equal one in flight, or asked and kept.
 
 Whatever goes wrong here, the call goes out as if there were no cache.
 """
@@ -46,9 +46,7 @@ class Caching:
         renew: has a call made anew in the background, and says whether it could.
     """
 
-    def __init__(
-        self, cache: Cache, place: Place, prices: Prices, renew: Callable[[Call, bytes, Place], bool]
-    ) -> None:
+    def __init__(self, cache: Cache, place: Place, prices: Prices, renew: Callable[[Call, bytes, Place], bool]) -> None:
         self._cache = cache
         self._place = place
         self._prices = prices
@@ -228,7 +226,7 @@ class Caching:
         if reply is None:
             return "not whole" if outcome.ending == "read" else outcome.ending.replace("_", " ")
         try:
-            why = self._entering.unfit(call, outcome, reply)
+            why = self._entering.unfit(call, reply)
             if not why:
                 worth = worth_of(call, outcome, self._prices)
                 labels = entry.labels(outcome.facts.model or model_of(call))

@@ -28,14 +28,13 @@ def cache_attributes(found: dict[str, Any], served: Served) -> None:
     saved = served.saved
     if saved is None:
         return
-    for name, value in (
-        (names.CACHE_SAVED_INPUT, saved.input_tokens),
-        (names.CACHE_SAVED_OUTPUT, saved.output_tokens),
-        (names.CACHE_SAVED_USD, None if saved.cost is None else saved.cost / 1e9),
-        (names.CACHE_SAVED_SECONDS, saved.seconds),
-    ):
-        if value is not None:
-            found[name] = value
+    told = {
+        names.CACHE_SAVED_INPUT: saved.input_tokens,
+        names.CACHE_SAVED_OUTPUT: saved.output_tokens,
+        names.CACHE_SAVED_USD: None if saved.cost is None else saved.cost / 1e9,
+        names.CACHE_SAVED_SECONDS: saved.seconds,
+    }
+    found.update({name: value for name, value in told.items() if value is not None})
 
 
 class CacheInstruments:
