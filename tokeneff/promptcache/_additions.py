@@ -60,7 +60,7 @@ class Spots:
         self._tools: list[Any] = body["tools"] if is_set(body, "tools") else []
         system = body.get("system") if is_set(body, "system") else None
         listed = type(system) is list
-        self._system = cast("list[Any]", system if listed else [system] if system else [])
+        self._system: list[Any] = cast("list[Any]", system) if listed else [system] if system else []
         self._messages: list[Any] = body["messages"]
         self._first = len(pieces.chain) - len(self._messages)
         self._head, self._tool_pieces = pieces.head, pieces.tools

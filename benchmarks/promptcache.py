@@ -1,0 +1,274 @@
+"""How well the simulator of prompt caches foretells the providers' own counts, and what placing breakpoints saves.
+
+    python benchmarks/promptcache.py [FOLDER]
+
+FOLDER holds trace files, as ``tokeneff replay`` reads them (default: the environment variable ``TOKENEFF_TRACES``, else
+../shared/data/traces by the checkout).
+
+First part: what a provider said it read from its cache, against what the simulator expected before it said so; of
+each request only its size is taken from the recording. ``learning``: the provider's count of each earlier request is
+fed back, as in live use; ``blind``: nothing is.
+
+Second part: each conversation's input dollars by the simulator, per price model, requests in the order of their times
+and all conversations of a file as one tag's: without any breakpoint, with the client's own settings, and with ours. A
+file without times has its conversations one after another, ten seconds between requests. Claude Code sets breakpoints
+itself: ``as sent``, where ours leaves them alone, and ``marks out``, where they are taken out and ours are compared
+with them. No conversation of Claude Code or of mini-swe-agent may be more than 0.5 % dearer than with its client's own
+settings; short ones that barely reach a model's least size (tau) may lose what their last request wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tokeneff.prices import Prices
+from tokeneff.promptcache import Mark, Pieces, Split, State, pieces_of, rule_of, serve, told
+from tokeneff.promptcache._book import Book
+from tokeneff.promptcache._plan import Case, sent
+from tokeneff.tokens import Prompt, counter
+from tokeneff.traces import BrokenLine, read, tools_beside
+
+DEFAULT = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "traces"
+CLAUDE, GEMINI = "claude_code_sessions.jsonl", "miniswe_gemini3pro.jsonl"
+FILES = (CLAUDE, GEMINI, "tau2_airline_gpt5.jsonl", "tau_airline_gpt4o.jsonl")
+MODELS = (
+    ("claude-opus-4-6", "anthropic"),
+    ("claude-haiku-4-5", "anthropic"),
+    ("claude-sonnet-5", "anthropic"),
+    ("claude-opus-5", "anthropic"),
+    ("claude-sonnet-5-5", "anthropic"),
+    ("claude-fable-5-1", "anthropic"),
+    ("gpt-4.1", "openai"),
+    ("gpt-5", "openai"),
+    ("gpt-5.6-sol", "openai"),
+    ("gpt-6.1-sol", "openai"),
+    ("gemini-3-pro-preview", "gcp.gemini"),
+    ("deepseek-chat", "deepseek"),
+)
+WORSE = Fraction(5, 1000)
+HELD = (CLAUDE, GEMINI)
+"""Files whose conversations must not become dearer."""
+_SPAN = 10.0
+_DAY = 86_400.0
+
+
+class Request(NamedTuple):
+    """One recorded request, as a prompt cache sees it."""
+
+    conversation: str
+    at: float
+    pieces: Pieces
+    """Without breakpoints."""
+    own: tuple[Mark, ...]
+    """Those that the client itself set, as far as its usage tells."""
+    takes: tuple[bool, ...]
+    """Of each piece: whether a breakpoint can end it."""
+    said: Split | None
+    """The provider's own counts."""
+    model: str
+
+
+@dataclass
+class Sums:
+    """One conversation's."""
+
+    plain: int = 0
+    own: int = 0
+    ours: int = 0
+    calls: int = 0
+
+
+@dataclass
+class Errors:
+    """Cached tokens, expected and said."""
+
+    expected: int = 0
+    said: int = 0
+    apart: int = 0
+    input: int = 0
+    calls: int = 0
+    by: dict[str, Errors] = field(default_factory=dict)
+
+    def add(self, expected: int, said: int, total: int) -> None:
+        self.expected += expected
+        self.said += said
+        self.apart += abs(expected - said)
+        self.input += total
+        self.calls += 1
+
+
+def main() -> int:
+    """Print both parts; returns 1 if a conversation has become dearer than allowed."""
+    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("TOKENEFF_TRACES", "")
+    folder = Path(given) if given else DEFAULT
+    files = [folder / name for name in FILES if (folder / name).is_file()]
+    if not files:
+        print(f"no traces in {folder}: nothing to replay")
+        return 0
+    if not counter().await_vocabulary("gpt-5", 10.0):
+        print("no vocabulary on this machine: tokens are estimated")
+    requests = {path.name: list(requests_of(path)) for path in files}
+    for name, provider in ((CLAUDE, "anthropic"), (GEMINI, "gcp.gemini")):
+        if name in requests:
+            foretell(name, requests[name], provider)
+    return replay(requests)
+
+
+def requests_of(path: Path) -> Iterator[Request]:
+    """The requests of a file, in the order of their times."""
+    found: list[tuple[float, str, Any]] = []
+    beside = tools_beside(path)
+    tools: Sequence[Any] = ()
+    if beside is not None:
+        import json
+
+        tools = json.loads(beside.read_text())
+    start = 0.0
+    for conversation in read(path, tools=tools):
+        if isinstance(conversation, BrokenLine):
+            print(conversation)
+            continue
+        for place, call in enumerate(conversation.calls):
+            found.append((call.time if call.time is not None else start + place * _SPAN, conversation.id, call))
+        start += _DAY
+    unseen: dict[str, int] = {}
+    for at, name, call in sorted(found, key=lambda item: (item[0], item[1])):
+        yield _request(at, name, call, unseen)
+
+
+def _request(at: float, name: str, call: Any, unseen: dict[str, int]) -> Request:
+    dialect = "messages" if call.dialect == "anthropic" else "chat"
+    body, usage = call.request, call.usage
+    prompt = counter().prompt(dialect, body, call.model)
+    own, total = sum(piece.tokens for piece in prompt.pieces), None
+    if usage is not None and usage.input_tokens:
+        total = usage.input_tokens
+        # Claude Code's logs leave out the system prompt and the tools: what the first request has beside its messages.
+        unseen.setdefault(name, max(total - round(1.15 * own), 0) if dialect == "messages" else 0)
+    hidden = min(unseen.get(name, 0), (total or 1) - 1)
+    pieces = pieces_of(prompt, dialect, body, total, hidden)
+    said = None
+    marks: tuple[Mark, ...] = ()
+    if usage is not None:
+        short = usage.cache_write - usage.cache_write_1h
+        rest = usage.input_tokens - usage.cache_read - usage.cache_write
+        said = Split(usage.cache_read, short, usage.cache_write_1h, rest)
+        if dialect == "messages":
+            marks = _claude_code(pieces, prompt, hidden, "1h" if usage.cache_write_1h else None)
+    takes = (*(True,) * bool(hidden), *(piece.kind != "assistant" for piece in prompt.pieces))
+    return Request(name, at, pieces, marks, takes, said, call.model)
+
+
+def _claude_code(pieces: Pieces, prompt: Prompt, hidden: int, ttl: str | None) -> tuple[Mark, ...]:
+    """Where Claude Code sets its breakpoints: after its system prompt, and at the latest two messages of the user's."""
+    first = 1 if hidden else 0
+    users = [first + place for place, piece in enumerate(prompt.pieces) if piece.kind != "assistant"][-2:]
+    return tuple(Mark(place, ttl) for place in (*range(first), *users))
+
+
+def foretell(name: str, requests: list[Request], provider: str) -> None:
+    """Print the first part of one file."""
+    print(f"\n{name}: cached tokens, expected by the simulator against the provider's own counts")
+    print(f"{'':10}{'conversation':46}{'calls':>6}{'said':>12}{'error':>9}{'per call':>10}{'share':>8}{'said':>8}")
+    for mode in ("learning", "blind"):
+        whole = Errors()
+        states: dict[tuple[str, str], State] = {}
+        for request in requests:
+            if request.said is None:
+                continue
+            rule, pieces = rule_of(request.model, provider), request.pieces.marked(request.own)
+            # What other sessions wrote is not in these logs; the head is all that could be shared.
+            key = (request.model, request.conversation if request.own else "")
+            state = states.get(key, State())
+            split, after = serve(rule, state, pieces, request.at)
+            if mode == "learning":
+                after = told(rule, state, after, pieces, request.said, request.at)
+            states[key] = after
+            for errors in (whole, whole.by.setdefault(request.conversation, Errors())):
+                errors.add(split.read, request.said.read, request.said.total)
+        if len(whole.by) <= 20:
+            for conversation, errors in whole.by.items():
+                _print_errors(mode, conversation, errors)
+        _print_errors(mode, "all", whole)
+
+
+def _print_errors(mode: str, name: str, errors: Errors) -> None:
+    error, apart = errors.expected / max(errors.said, 1) - 1, errors.apart / max(errors.said, 1)
+    share, said = errors.expected / errors.input, errors.said / errors.input
+    shown = name if len(name) <= 44 else f"{name[:12]}…{name[-30:]}"
+    print(f"{mode:10}{shown:46}{errors.calls:6}{errors.said:12,}{error:+9.2%}{apart:10.2%}{share:8.1%}{said:8.1%}")
+
+
+def replay(requests: dict[str, list[Request]]) -> int:
+    """Print the second part."""
+    prices = Prices()
+    print("\ninput dollars by the simulator: without breakpoints, with the client's own settings, with ours")
+    print(f"{'file':24}{'price model':22}{'plain':>9}{'own':>9}{'ours':>9}{'change':>8}{'worst':>19}{'dearer':>8}")
+    dearer = dict.fromkeys(requests, 0)
+    for name, listed in requests.items():
+        marked = any(request.own for request in listed)
+        for stripped in (False, True)[: 1 + marked]:
+            label = name.partition("_")[0] + (" marks out" if stripped else " as sent" if marked else "")
+            for model, provider in MODELS:
+                if stripped and provider != "anthropic":
+                    continue
+                sums = dollars(listed, model, provider, prices, stripped=stripped)
+                dearer[name] += _print_dollars(label, model, sums) if sums else 0
+    held = sum(dearer.get(name, 0) for name in HELD)
+    others = sum(dearer.values()) - held
+    print(
+        f"\nmore than {float(WORSE):.1%} dearer than with the client's own settings, over all price models: "
+        f"{held} conversations of Claude Code and mini-swe-agent, {others} of the others"
+    )
+    return 1 if held else 0
+
+
+def dollars(requests: list[Request], model: str, provider: str, prices: Prices, *, stripped: bool) -> dict[str, Sums]:
+    """Each conversation's nano-dollars; ``stripped``: ours gets the requests without their client's breakpoints."""
+    rule, book = rule_of(model, provider), Book()
+    states = [State(), State()]
+    found: dict[str, Sums] = {}
+    for request in requests:
+        pieces = request.pieces
+        rates = prices.rates(model, provider, "", None, pieces.total)
+        if rates is None:
+            return {}
+        sums = found.setdefault(request.conversation, Sums())
+        sums.calls += 1
+        sums.plain += Split(uncached=pieces.total).dollars(rates)
+        theirs = pieces.marked(request.own if rule.engine == "marks" else ())
+        split, states[0] = serve(rule, states[0], theirs, request.at)
+        sums.own += split.dollars(rates)
+        if rule.engine == "marks" and (stripped or not theirs.marks):
+            place = book.place(pieces, request.at)
+            takes = request.takes.__getitem__
+            chosen, states[1] = sent(Case(rule, rates, states[1], book, pieces, place, request.at, takes))
+            book.wait(pieces, place, request.at, "")
+            split = chosen.split
+        else:  # a caller's own settings win; of a key for routing the simulator knows nothing
+            split, states[1] = serve(rule, states[1], theirs, request.at)
+        sums.ours += split.dollars(rates)
+    return found
+
+
+def _print_dollars(label: str, model: str, sums: dict[str, Sums]) -> int:
+    plain, own, ours = (sum(getattr(one, part) for one in sums.values()) for part in ("plain", "own", "ours"))
+    changes = {name: Fraction(one.ours - one.own, one.own) for name, one in sums.items() if one.own}
+    worst = max(changes, key=lambda name: changes[name])
+    dearer = sum(1 for change in changes.values() if change > WORSE)
+    where = f"{float(changes[worst]):+.1%} of {sums[worst].calls} calls"
+    print(
+        f"{label:24}{model:22}{plain / 1e9:9.3f}{own / 1e9:9.3f}{ours / 1e9:9.3f}{(ours - own) / own:+8.1%}"
+        f"{where:>19}{dearer:8}"
+    )
+    return dearer
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
