@@ -24,15 +24,11 @@ are kept for 35 days after their end, sessions for 90 days after their last use,
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
-from tokeneff._forking import watch
-from tokeneff.errors import StoreError, StoreUnavailable
+from tokeneff.errors import StoreError
 from tokeneff.stores._contract import (
     Amounts,
     Balance,
@@ -46,7 +42,8 @@ from tokeneff.stores._contract import (
     topped,
 )
 from tokeneff.stores._redis import _replies as replies
-from tokeneff.stores._redis._links import Link, until
+from tokeneff.stores._redis._asking import Asking, place_of
+from tokeneff.stores._redis._links import Link
 from tokeneff.stores._redis._scripts import script
 from tokeneff.stores._redis._urls import place
 
@@ -56,8 +53,6 @@ _MOST = 2**53
 _PAGE = 500
 _DAY = 86_400_000_000
 
-T = TypeVar("T")
-
 
 def opened(url: str) -> RedisStore:
     """The store of a URL; nothing is connected before it is asked.
@@ -65,15 +60,11 @@ def opened(url: str) -> RedisStore:
     Raises:
         StoreError: the URL cannot be read, or the extra is missing.
     """
-    found = place(url)
-    try:
-        import redis  # noqa: F401 # pyright: ignore[reportUnusedImport] - here, for no call has time for it
-    except ImportError:
-        raise StoreError(f"store {found.url} needs redis-py: pip install 'tokeneff[redis]'") from None
+    place_of(url)
     return RedisStore(url)
 
 
-class RedisStore:
+class RedisStore(Asking):
     """A store on a Redis or Valkey server, on one that sentinels name, or on a cluster.
 
     Example::
@@ -91,17 +82,7 @@ class RedisStore:
     instant = False
 
     def __init__(self, url: str, patience: float = PATIENCE) -> None:
-        self._place = place(url)
-        self.url = self._place.url
-        self.patience = patience
-        self.clock: Callable[[], int] | None = None
-        self._link: Link | None = None
-        self._patient = threading.local()
-        self.guard = threading.Lock()
-        watch(self)
-
-    def __repr__(self) -> str:
-        return f"RedisStore({self.url!r})"
+        super().__init__(place(url), patience)
 
     def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = "") -> Reservation:
         asked = {"hold": hold, "amounts": _fit(amounts), "lease": lease}
@@ -175,29 +156,6 @@ class RedisStore:
             return Balance(account)
         return replies.balance(self._ask(lambda link: self._run(link, "reset", root, account=account)))
 
-    def close(self) -> None:
-        with self.guard:
-            link, self._link = self._link, None
-        if link is not None:
-            link.close()
-
-    def prepare(self) -> None:
-        """Connections are told apart by process; there is nothing to let go."""
-
-    def abandon(self) -> None:
-        """In a forked child: its parent's connections are not its own."""
-        self._link = None
-        self.guard = threading.Lock()
-
-    @contextmanager
-    def patient(self, seconds: float) -> Generator[None]:
-        """Have what this thread asks meanwhile last as long: for connecting in the background."""
-        self._patient.seconds = seconds
-        try:
-            yield
-        finally:
-            self._patient.seconds = None
-
     def _root(self, group: str) -> str:
         prefix = self._place.prefix
         return f"{{{prefix}:{group}}}" if group and self._place.kind == "cluster" else f"{{{prefix}}}"
@@ -210,22 +168,6 @@ class RedisStore:
             asked["now"] = self.clock()
         more = () if claims is None else (_written(tuple(claims)),)
         return link.run(script(name), root, _json(asked), *more)
-
-    def _ask(self, question: Callable[[Link], T]) -> T:
-        """Put one question, and have whatever goes wrong be the store's being unavailable."""
-        from redis.exceptions import RedisClusterException, RedisError
-
-        until(time.monotonic() + (getattr(self._patient, "seconds", None) or self.patience))
-        try:
-            return question(self._link or self._linked())
-        except (RedisError, RedisClusterException, OSError) as fault:
-            raise StoreUnavailable(f"{self.url}: {type(fault).__name__}: {fault}") from None
-
-    def _linked(self) -> Link:
-        with self.guard:
-            if self._link is None:
-                self._link = Link(self._place)
-            return self._link
 
     def _reclaimed(self) -> Iterator[str]:
         """What the keys of every group begin with, once its late leases are reclaimed."""

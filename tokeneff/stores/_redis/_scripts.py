@@ -20,10 +20,11 @@ class Script(NamedTuple):
 @cache
 def script(name: str) -> Script:
     """The script of a step, as ``reserve``."""
-    text = "\n".join(_read(part) for part in (*_SHARED, name))
-    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+    return script_of("tokeneff.stores._redis", *_SHARED, name)
 
 
 @cache
-def _read(name: str) -> str:
-    return files("tokeneff.stores._redis").joinpath(f"{name}.lua").read_text("utf-8")
+def script_of(package: str, *parts: str) -> Script:
+    """One script of several files of a package."""
+    text = "\n".join(files(package).joinpath(f"{part}.lua").read_text("utf-8") for part in parts)
+    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
