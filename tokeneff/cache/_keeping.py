@@ -76,11 +76,12 @@ def _reply(tape: Tape, exchange: Exchange) -> Reply | None:
     head, call = tape.head, exchange.call
     if head is None or tape.full or not _whole(tape, exchange):
         return None
-    kind = _header(head, "content-type").lower()
-    form: Form = "json" if "json" in kind else "sse" if kind.startswith("text/event-stream") else "bytes"
+    kind = _header(head, "content-type").lower().partition(";")[0].strip()
+    form: Form = "json" if kind.endswith("json") else "sse" if kind.startswith("text/event-stream") else "bytes"
     pieces = _decoded(tape, head)
     body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    if call.stream:
+    streams = call.stream or bool(head.sent.get("stream"))
+    if streams:
         good = form != "json" and (exchange.reader.terminal or b"[DONE]" in body[-64:])
     else:
         good = bool(body) and (form != "json" or _is_sound(exchange, body))
@@ -88,9 +89,9 @@ def _reply(tape: Tape, exchange: Exchange) -> Reply | None:
         return None
     cuts: tuple[int, ...] = ()
     times: tuple[int, ...] = ()
-    if call.stream or len(pieces) > 1:
+    if streams or len(pieces) > 1:
         cuts, times = _cut(pieces, tape.times, exchange.started)
-    options = head.sent.get("stream_options") if call.stream else None
+    options = head.sent.get("stream_options") if streams else None
     asked = {"stream_options": dict(cast("Mapping[str, Any]", options))} if isinstance(options, Mapping) else {}
     return Reply(form, _kept(head), body, cuts, times, asked)
 

@@ -26,22 +26,30 @@ _SAYS_USAGE = ("chat", "completions")
 def shaped(reply: Reply, call: Call) -> Reply | None:
     """The reply as this call would have got it, or ``None`` where that cannot be made of what was kept."""
     try:
+        body = asked_body(call)
+        streams = call.stream or bool(body.get("stream"))
         if reply.form == "bytes":
-            return reply if (_FRAMED in _kind(reply)) == bool(call.stream) else None
+            return reply if (_FRAMED in _kind(reply)) == streams else None
         if reply.form == "json":
-            return _streamed(reply, call) if call.stream else reply
-        return _asked(reply, call) if call.stream else _whole(reply, call)
+            return _streamed(reply, call, body) if streams else reply
+        return _asked(reply, call, body) if streams else _whole(reply, call)
     except Exception as fault:  # noqa: BLE001 - what cannot be made of it is asked for
         log_once(("shaped", type(fault)), "a kept reply could not be turned: %r", fault, exc_info=fault)
         return None
 
 
-def _streamed(reply: Reply, call: Call) -> Reply | None:
+def asked_body(call: Call) -> Mapping[str, Any]:
+    """The body with what the caller adds to it."""
+    extra = call.options.extra_json
+    return {**call.body, **cast("Mapping[str, Any]", extra)} if isinstance(extra, Mapping) and extra else call.body
+
+
+def _streamed(reply: Reply, call: Call, asks: Mapping[str, Any]) -> Reply | None:
     """A whole as a stream."""
     turning = turning_of(call.endpoint)
     if turning is None or "AWS" in type(call.client._make_sse_decoder()).__name__:
         return None
-    made = turning.events(json.loads(reply.body), call.body)
+    made = turning.events(json.loads(reply.body), asks)
     if made is None:
         return None
     blocks: list[bytes] = []
@@ -50,8 +58,8 @@ def _streamed(reply: Reply, call: Call) -> Reply | None:
         head = "" if name is None else f"event: {name}\n"
         blocks.append(f"{head}data: {text}\n\n".encode())
     headers = _typed(reply, "text/event-stream; charset=utf-8")
-    options = call.body.get("stream_options")
-    asked = {"stream_options": dict(cast("Mapping[str, Any]", options))} if isinstance(options, Mapping) else {}
+    options = _options(asks)
+    asked = {"stream_options": options} if options else {}
     return replace(reply, form="sse", headers=headers, body=b"".join(blocks), cuts=_ends(blocks), times=(), asked=asked)
 
 
@@ -59,7 +67,7 @@ def _whole(reply: Reply, call: Call) -> Reply | None:
     """A stream as a whole."""
     turning = turning_of(call.endpoint)
     if turning is None:
-        return None
+        return reply  # an endpoint that streams by a field of its own, as speech does
     made = turning.whole(list(events(reply.body)))
     if made is None or (call.endpoint.dialect in _SAYS_USAGE and made.get("usage") is None):
         return None
@@ -69,9 +77,9 @@ def _whole(reply: Reply, call: Call) -> Reply | None:
     )
 
 
-def _asked(reply: Reply, call: Call) -> Reply | None:
+def _asked(reply: Reply, call: Call, asks: Mapping[str, Any]) -> Reply | None:
     """A stream with what this call asks to be in it, and without what it does not ask for."""
-    had, wants = _options(reply.asked), _options(call.body)
+    had, wants = _options(reply.asked), _options(asks)
     if had == wants:
         return reply
     had_usage, wants_usage = bool(had.pop("include_usage", False)), bool(wants.pop("include_usage", False))

@@ -197,7 +197,9 @@ class Tape:
             return False
         if call.raw is not None and self.call.ask_usage:
             return False
-        return _options(call.body) == _options(head.sent) and call.ask_usage == self.call.ask_usage
+        extra = call.options.extra_json
+        wants = _options(call.body if not extra or "stream_options" not in extra else extra)
+        return wants == _options(head.sent) and call.ask_usage == self.call.ask_usage
 
     def follow(self) -> Future[bool]:
         """Ask to read along; resolved when the reply will come whatever becomes of who asked for it first.

@@ -44,6 +44,7 @@ async def _awaited(probe: Probe, kind: Kind, wrapping: Wrapping, lab: Lab, fault
 
 
 async def _run(probe: Probe, kind: Kind, wrapping: Wrapping, lab: Lab) -> None:
+    wrapping.begin(lab)
     lab.client = wrapping.client(lambda: kind.make(lab.provider))
     try:
         await probe.run(lab)

@@ -26,6 +26,9 @@ class Wrapping:
     client: Callable[[Make], Any]
     counts: bool = True
 
+    def begin(self, lab: Lab) -> None:
+        """A run begins."""
+
     def seen(self, lab: Lab) -> int | None:
         """The calls in the totals, or ``None`` where nobody counts."""
         return tokeneff.usage(lab.client).total.calls if self.counts else None

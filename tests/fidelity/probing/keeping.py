@@ -1,0 +1,115 @@
+"""Clients whose replies are kept in one run and served in the next, and what of a recording that leaves alike.
+
+A kept reply is served to the call that is the same in the same place of the run. The provider does not see that call;
+so that whatever it is asked after that meets it as it was, it is told in its own process of what it was asked then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator
+from typing import Any
+
+import tokeneff
+from probing.lab import Lab
+from probing.observing import steady
+from probing.wrappings import Wrapping
+from tokeneff._flow import Call, Effect, Outcome, answer, forward
+from tokeneff._settings import settings_of
+from tokeneff.cache._reply import Reply
+from tokeneff.cache._serve import shaped
+from tokeneff.cache._tape import Tape
+from tokeneff.testing import FakeProvider
+from tokeneff.testing.answering import plan
+from tokeneff.testing.recorded import RecordedRequest
+
+_TRANSPORT = ("connection", "content-encoding", "content-length", "date", "keep-alive", "transfer-encoding")
+_MOMENT = ("retry-after", "retry-after-ms", "set-cookie")
+
+
+class Shelf:
+    """Replies of one run of a probe, for the next."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, tuple[Reply, list[RecordedRequest]]] = {}
+        self.served = 0
+        self._seen: Counter[Any] = Counter()
+        self.provider: FakeProvider | None = None
+
+    def rewind(self) -> None:
+        self._seen.clear()
+
+    def wrapping(self, name: str) -> Wrapping:
+        """A wrapping that keeps replies here, and serves what is here."""
+
+        def client(make: Callable[[], Any]) -> Any:
+            self.rewind()
+            wrapped = tokeneff.wrap(make())
+            settings = settings_of(wrapped)
+            settings.policies = (*settings.policies[:2], self.policy, *settings.policies[2:])
+            return wrapped
+
+        return _Shelved(name, client, shelf=self)
+
+    def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
+        provider = self.provider
+        assert provider is not None
+        options = call.options
+        if options.files:
+            return (yield from forward(call))
+        sent = (options.headers, options.params, options.json_data, options.extra_json)
+        asked = (options.method, options.url, call.stream, call.raw, steady(repr(sent)))
+        key = (*asked, self._seen[asked])
+        self._seen[asked] += 1
+        kept = self.kept.get(key)
+        if kept is not None:
+            reply = shaped(kept[0], call)
+            assert reply is kept[0], "the same call is answered with what came"
+            self.served += 1
+            for request in kept[1]:
+                plan(provider._record(request), provider._next(), provider.default, provider.store)
+            return (yield from answer(call, reply))
+        tape = Tape(call)
+        before, after = provider.request_count, [0]
+        tape.started.add_done_callback(lambda _: after.append(provider.request_count))
+        try:
+            outcome = yield from forward(call.with_(tape=tape))
+        finally:
+            tape.close()
+        assert tape.done.result(0) is tape.reply
+        if tape.reply is not None and not outcome.attempts:
+            self.kept[key] = tape.reply, provider.requests[before : after[-1]]
+        return outcome
+
+
+class _Shelved(Wrapping):
+    """A wrapping that is told the provider of each run."""
+
+    shelf: Shelf
+
+    def __init__(self, name: str, client: Callable[[Callable[[], Any]], Any], shelf: Shelf) -> None:
+        super().__init__(name, client)
+        object.__setattr__(self, "shelf", shelf)
+
+    def begin(self, lab: Lab) -> None:
+        self.shelf.provider = lab.provider
+
+
+def without_transport(value: Any) -> Any:
+    """A recording without what only a connection brings: how the body was transported, and its own headers."""
+    if isinstance(value, dict):
+        found = {key: without_transport(held) for key, held in value.items() if not _of_transport((key, held))}
+        if "response" in found and "downloaded" in found:
+            found |= {"downloaded": None, "extensions": None, "version": None, "keys": None}
+        return found
+    if isinstance(value, tuple | list):
+        pairs = [held for held in value if not _of_transport(held)]
+        return type(value)(without_transport(held) for held in pairs)
+    return value
+
+
+def _of_transport(held: Any) -> bool:
+    if not (isinstance(held, tuple) and len(held) == 2 and all(isinstance(one, str) for one in held)):
+        return False
+    name = held[0].lower()
+    return name in _TRANSPORT or name in _MOMENT or "ratelimit" in name
