@@ -76,6 +76,8 @@ _NUMBERS = frozenset(
 _WHOLE = 2.0**53
 _MOST_ORDERS = 4096
 
+_PLAIN = frozenset((str, int, float, bool, type(None), dict, list))
+_absent: set[type[Any]] = set()
 _orders: dict[tuple[str, ...], tuple[str, ...]] = {}
 """Names of members as they came, and sorted: there are few such rows."""
 
@@ -137,8 +139,18 @@ def written(value: Any) -> bytes:
 
 def absent(value: object) -> bool:
     """Whether this is the SDK's way to say that a field was not given."""
-    kind: Any = cast("Any", type(value))
-    return kind.__name__ in ("NotGiven", "Omit") and kind.__module__.endswith("._types")
+    kind = cast("type[Any]", type(value))
+    if kind in _PLAIN:
+        return False
+    return kind in _absent or _is_absence(kind)
+
+
+def _is_absence(kind: type[Any]) -> bool:
+    for base in kind.__mro__:
+        if base.__name__ in ("Omit", "NotGiven") and base.__module__.partition(".")[0] in ("openai", "anthropic"):
+            _absent.add(kind)
+            return True
+    return False
 
 
 def _top(body: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:

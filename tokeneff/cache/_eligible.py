@@ -45,6 +45,7 @@ _HEARD = ("transcription", "translation")
 _OURS = frozenset(("function", "custom", "local_shell", "apply_patch", "namespace"))
 _OURS_PREFIXES = ("bash_", "text_editor_", "memory_")
 """Tools that the caller runs, to whose results the next request owes all it says. All others run at the provider."""
+_LINKS = ("image_url", "file_url", "audio_url", "video_url", "source")
 _HOSTED = ("web_search_options", "mcp_servers", "search_parameters", "plugins", "web_search", "enable_search")
 
 
@@ -127,18 +128,28 @@ def _hosted(body: Mapping[str, Any]) -> bool:
 
 
 def _linked(body: Mapping[str, Any]) -> bool:
-    return any(_links(turn) for name in ("messages", "input") for turn in _several(body.get(name)))
+    for name in ("messages", "input"):
+        for turn in _several(body.get(name)):
+            if type(turn) is dict and type(cast("dict[str, Any]", turn).get("content")) is str:
+                continue
+            if _links(turn):
+                return True
+    return False
 
 
 def _links(turn: Any) -> bool:
     """Whether a message, an item or a block of it has a link that the provider follows."""
     holder = _part(turn)
-    for name in ("image_url", "file_url", "audio_url", "video_url", "source"):
+    for name in _LINKS:
         link = holder.get(name)
+        if link is None:
+            continue
         url = link.get("url") if isinstance(link, Mapping) else link  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         if isinstance(url, str) and not url.startswith("data:"):
             return True
-    return any(_links(block) for name in ("content", "output") for block in _several(holder.get(name)))
+    output = holder.get("output")
+    blocks = [*_several(holder.get("content")), *(_several(output) or [output])]
+    return any(_links(block) for block in blocks if block is not None)
 
 
 def _several(value: Any) -> list[Any]:
@@ -146,4 +157,4 @@ def _several(value: Any) -> list[Any]:
 
 
 def _part(value: Any) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+    return cast("Mapping[str, Any]", value) if type(value) is dict or isinstance(value, Mapping) else {}

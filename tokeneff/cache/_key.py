@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, cast
 from tokeneff._flow import Call
 from tokeneff._log import log_once
 from tokeneff.cache import _files
-from tokeneff.cache._account import Sender, merged, sender_of
+from tokeneff.cache._account import Sender, sender_of
 from tokeneff.cache._canonical import Unkeyable, absent, body_of, canonical, written
+from tokeneff.cache._headers import merged
 from tokeneff.context import Value
 
 FORMAT = 1
