@@ -35,6 +35,7 @@ REPLIES = Tables(
                 UPDATE totals SET entries = entries - 1, size = size - OLD.size;
                 DELETE FROM bodies WHERE id = OLD.id; END""",
             'CREATE TABLE leads (key BLOB PRIMARY KEY, owner TEXT NOT NULL, "until" INTEGER NOT NULL) WITHOUT ROWID',
+            'CREATE INDEX leads_until ON leads ("until")',
         ),
     ),
     ("PRAGMA auto_vacuum = INCREMENTAL",),

@@ -17,7 +17,7 @@ from tokeneff.errors import StoreError
 LIMIT = 64_000_000
 """Bytes of all values and keys, unless told otherwise."""
 _SWEEP = 256
-"""Leases, or values that are past their time, that may be there before all are looked through."""
+"""Leases, or ends, that may be there before they are looked through for those that are over."""
 
 
 def opened(url: str, max_bytes: int | None = None) -> MemoryCacheStore:
@@ -63,6 +63,8 @@ class MemoryCacheStore:
         self._ends: list[tuple[int, bytes]] = []
         """A heap of when which key ends; some that are gone are in it."""
         self._leads: dict[bytes, tuple[str, int]] = {}
+        self._many = _SWEEP
+        """Leases that may be there before those that are over are looked for."""
         self._count = 0
         watch(self)
 
@@ -117,8 +119,9 @@ class MemoryCacheStore:
             leader, until = self._leads.get(key, ("", 0))
             if leader != owner and until > now:
                 return False
-            if len(self._leads) >= _SWEEP:
+            if len(self._leads) >= self._many:
                 self._leads = {key: led for key, led in self._leads.items() if led[1] > now}
+                self._many = 2 * len(self._leads) + _SWEEP
             self._leads[key] = owner, now + lease
             return True
 
