@@ -58,9 +58,8 @@ class Spots:
     def __init__(self, body: Body, pieces: Pieces) -> None:
         self._body = body
         self._tools: list[Any] = body["tools"] if is_set(body, "tools") else []
-        system = body.get("system") if is_set(body, "system") else None
-        listed = type(system) is list
-        self._system: list[Any] = cast("list[Any]", system) if listed else [system] if system else []
+        system: Any = body.get("system") if is_set(body, "system") else None
+        self._system: list[Any] = cast("list[Any]", system) if type(system) is list else [system] if system else []
         self._messages: list[Any] = body["messages"]
         self._first = len(pieces.chain) - len(self._messages)
         self._head, self._tool_pieces = pieces.head, pieces.tools
@@ -104,7 +103,8 @@ def _message_takes(message: Any) -> bool:
     content = cast("Body", message).get("content")
     if type(content) is str:
         return bool(content.strip())
-    return type(content) is list and bool(content) and _block_takes(cast("list[Any]", content)[-1])
+    blocks: list[Any] = cast("list[Any]", content) if type(content) is list else []
+    return bool(blocks) and _block_takes(blocks[-1])
 
 
 def _block_takes(block: Any) -> bool:

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from typing import NamedTuple
 
 from tokeneff.promptcache._pieces import Pieces
-from tokeneff.promptcache._rhythm import GOING, HEAD, LATER, OPENING, Gaps
+from tokeneff.promptcache._rhythm import GOING, HEAD, LATER, OPENING, SOON, Gaps
 
 _MOST_OPEN = 2_000
 _MOST_HEADS = 256
@@ -41,10 +41,12 @@ class Place(NamedTuple):
 class Book:
     """One tag's; not thread-safe by itself."""
 
-    __slots__ = ("_heads", "_open", "going", "head", "longest", "opening", "plain", "saved")
+    __slots__ = ("_heads", "_late", "_open", "going", "head", "longest", "opening", "plain", "saved")
 
     def __init__(self) -> None:
         self._open: OrderedDict[bytes, Waiting] = OrderedDict()
+        self._late: OrderedDict[bytes, Waiting] = OrderedDict()
+        """Those of ``_open`` that have waited for more than five minutes."""
         self._heads: OrderedDict[bytes, deque[float]] = OrderedDict()
         self.opening, self.going, self.head = Gaps(OPENING), Gaps(GOING), Gaps(HEAD)
         self.saved = 0
@@ -59,9 +61,9 @@ class Book:
         self._sweep(at)
         before = None
         for digest in reversed(pieces.chain):
-            before = self._open.pop(digest, None)
+            before = self._open.pop(digest, None) or self._waited(digest)
             if before is not None:
-                (self.opening if before.opening else self.going).came(at - before.at)
+                self._gaps(before).came(at - before.at)
                 break
         head_known, rate = self._head(pieces, at, opens=before is None)
         return Place(before, before is None, head_known, rate)
@@ -106,10 +108,23 @@ class Book:
                 self.head.came(2 * LATER)
         return known, sum(1 for time in times if at - time <= 60)
 
+    def _gaps(self, waiting: Waiting) -> Gaps:
+        return self.opening if waiting.opening else self.going
+
+    def _waited(self, digest: bytes) -> Waiting | None:
+        """Take one out that has waited for more than five minutes."""
+        found = self._late.pop(digest, None)
+        if found is not None:
+            self._gaps(found).late -= 1
+        return found
+
     def _sweep(self, at: float) -> None:
-        while self._open:
-            digest, oldest = next(iter(self._open.items()))
-            if at - oldest.at <= LATER:
-                return
-            del self._open[digest]
-            (self.opening if oldest.opening else self.going).came(at - oldest.at)
+        while self._open and at - next(iter(self._open.values())).at > SOON:
+            digest, oldest = self._open.popitem(last=False)
+            self._waited(digest)
+            self._late[digest] = oldest
+            self._gaps(oldest).late += 1
+        while self._late and (at - next(iter(self._late.values())).at > LATER or len(self._late) > _MOST_OPEN):
+            oldest = self._waited(next(iter(self._late)))
+            if oldest is not None:
+                self._gaps(oldest).came(2 * LATER)

@@ -127,7 +127,8 @@ def told(rule: Rule, state: State, after: State, pieces: Pieces, said: Split, at
         _place(entries, pieces, said.read, rule, at)
     if last >= 0:
         if cached < rule.minimum // 2:  # this request was not cached at all
-            entries.pop(pieces.chain[last], None)
+            for index in {last, *written}:
+                entries.pop(pieces.chain[index], None)
         else:
             known = entries.get(pieces.chain[last])
             life = known.life if known is not None else rule.sure

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import OrderedDict
 from collections.abc import Generator, Mapping
-from hashlib import blake2b
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tokeneff._flow import Call, Effect, Outcome, Tokens, forward
 from tokeneff._forking import watch
 from tokeneff._log import log_once
 from tokeneff._values import Placed
-from tokeneff.promptcache._additions import Spots, anthropic_own, head_point, is_set, openai_own
-from tokeneff.promptcache._book import Book, Place
+from tokeneff.promptcache._adding import Request, with_key, with_marks
+from tokeneff.promptcache._additions import anthropic_own, openai_own
+from tokeneff.promptcache._book import Book
 from tokeneff.promptcache._engines import Split, State, serve, told
 from tokeneff.promptcache._means import Means, means_of
-from tokeneff.promptcache._pieces import Mark, Pieces, pieces_of
-from tokeneff.promptcache._plan import Case, sent
-from tokeneff.promptcache._rules import Rule, rule_of
+from tokeneff.promptcache._pieces import pieces_of
+from tokeneff.promptcache._rules import rule_of
 
 if TYPE_CHECKING:
     from tokeneff.adapters._hosts import Site
     from tokeneff.prices import Prices
-    from tokeneff.prices._rates import Rates
 
 V = TypeVar("V")
 
@@ -34,34 +31,7 @@ _MOST_STATES = 64
 _DIALECTS = ("chat", "responses", "messages")
 _PERSONAL = ("session", "user")
 """Tags that are a call's own; the rest say what kind of work it is, which has a rhythm."""
-_BUSY = 15
-"""Requests a minute that one ``prompt_cache_key`` can have before they overflow to other machines (OpenAI, "Prompt
-caching" guide)."""
-_SHARED = 1_024
-"""Tokens of a head that are worth sharing between conversations."""
 _REFUSED = (400, 422)
-
-
-class _Request(NamedTuple):
-    """A call that is about to be sent."""
-
-    call: Call
-    added: str
-    """What was added: ``breakpoints``, ``key``, both, or nothing."""
-    site: Site
-    model: str
-    rule: Rule
-    rates: Rates | None
-    pieces: Pieces
-    book: Book
-    place: Place
-    before: State
-    """What the cache held."""
-    split: Split
-    """What is expected of the cache."""
-    bare: Split
-    """The same without us."""
-    at: float
 
 
 class Placement:
@@ -102,7 +72,7 @@ class Placement:
             return outcome._replace(placed=Placed("refused"))
         return self._settled(request, outcome)
 
-    def _prepared(self, call: Call) -> _Request | None:
+    def _prepared(self, call: Call) -> Request | None:
         dialect = call.endpoint.dialect
         if dialect not in _DIALECTS or not call.endpoint.model:
             return None
@@ -116,7 +86,7 @@ class Placement:
             log_once(("prompt cache", type(fault)), "a call was not prepared for the prompt cache", exc_info=fault)
             return None
 
-    def _request(self, call: Call, dialect: str, site: Site, means: Means) -> _Request | None:
+    def _request(self, call: Call, dialect: str, site: Site, means: Means) -> Request | None:
         from tokeneff.tokens import counter
 
         body, extra, model = call.body, call.options.extra_json, call.body.get("model")
@@ -136,33 +106,21 @@ class Placement:
             book = _kept(self._books, (site.host, model, _kind(call.tags)), Book, _MOST_BOOKS)
             before = _kept(self._states, (site.host, model), State, _MOST_STATES)
             place = book.place(pieces, at)
-            request = _Request(call, "", site, model, rule, rates, pieces, book, place, before, Split(), Split(), at)
+            request = Request(call, "", site, model, rule, rates, pieces, book, place, before, Split(), Split(), at)
+            key = ""
             if dialect == "messages":
-                request, after = _with_marks(request, body, means)
-                key = ""
+                request = with_marks(request, body, means)
             else:
-                request, key = _with_key(request, body, dialect, name)
-                _, after = serve(rule, before, request.pieces, at)
-            self._states[site.host, model] = after
+                request, key = with_key(request, body, dialect, name)
             book.wait(request.pieces, place, at, key)
         return request
 
-    def _undone(self, request: _Request) -> None:
+    def _undone(self, request: Request) -> None:
+        """What was to be written was not."""
         with self.guard:
-            now = self._states.get((request.site.host, request.model), State())
-            entries = dict(now.entries)
-            for digest in request.pieces.chain:
-                entry = entries.get(digest)
-                if entry is not None and entry.used == request.at:
-                    before = request.before.entries.get(digest)
-                    if before is None:
-                        del entries[digest]
-                    else:
-                        entries[digest] = before
-            self._states[request.site.host, request.model] = now._replace(entries=entries)
             _recharge(request, Split())
 
-    def _give_up(self, request: _Request, outcome: Outcome) -> None:
+    def _give_up(self, request: Request, outcome: Outcome) -> None:
         self._undone(request)
         with self.guard:
             self._off.add((request.site.host, request.model))
@@ -177,70 +135,40 @@ class Placement:
             why[:200],
         )
 
-    def _settled(self, request: _Request, outcome: Outcome) -> Outcome:
-        said = _said(outcome.tokens)
+    def _settled(self, request: Request, outcome: Outcome) -> Outcome:
         try:
-            if said is None:
-                if outcome.failure is not None:
-                    self._undone(request)
-                return outcome._replace(placed=Placed("placed", added=request.added)) if request.added else outcome
-            saved = self._learnt(request, said)
+            said = _said(outcome.tokens)
+            if said is None and outcome.failure is not None:
+                self._undone(request)
+            saved = self._learnt(request, said) if said is not None or outcome.failure is None else None
         except Exception as fault:  # noqa: BLE001 - our fault is not the call's
             log_once(("prompt cache settled", type(fault)), "a call could not be learnt from", exc_info=fault)
             return outcome
         if not request.added:
             return outcome
-        placed = Placed("placed", request.added, len(request.pieces.marks), saved, said.read, said.total)
-        return outcome._replace(placed=placed)
+        read, total = (None, None) if said is None else (said.read, said.total)
+        return outcome._replace(placed=Placed("placed", request.added, len(request.pieces.marks), saved, read, total))
 
-    def _learnt(self, request: _Request, said: Split) -> int | None:
-        """Correct what is known by what the provider says; returns what was saved, in nano-dollars."""
-        rule = request.rule
-        pieces = request.pieces.scaled(said.total)
+    def _learnt(self, request: Request, said: Split | None) -> int | None:
+        """Note what the cache holds now, as the provider says if it does; returns what was saved, in nano-dollars.
+
+        Only now, when the reply is there: of two requests at once, neither can read what the other writes.
+        """
+        rule, pieces, at = request.rule, request.pieces, request.at
+        key = (request.site.host, request.model)
         with self.guard:
-            key = (request.site.host, request.model)
-            now = self._states.get(key, State())
-            self._states[key] = told(rule, request.before, now, pieces, said, request.at)
+            pieces = pieces if said is None else pieces.scaled(said.total)
+            _, after = serve(rule, self._states.get(key, State()), pieces, at)
+            self._states[key] = after if said is None else told(rule, request.before, after, pieces, said, at)
+            if said is None:
+                return None
             if request.call.endpoint.dialect != "messages":
                 return _gained(request, said)
             saved = _recharge(request, said)
         return saved if request.pieces.marks else None
 
 
-def _with_marks(request: _Request, body: Mapping[str, Any], means: Means) -> tuple[_Request, State]:
-    """The request to Anthropic with the breakpoints that pay, and what the cache then holds."""
-    rule, rates, pieces = request.rule, request.rates, request.pieces
-    if rule.engine != "marks" or rates is None or {"cache_read", "cache_write"}.intersection(rates.assumed):
-        return request._replace(rates=None), request.before
-    spots = Spots(body, pieces)
-    hours = means.hours and "cache_write_1h" not in rates.assumed
-    case = Case(rule, rates, request.before, request.book, pieces, request.place, request.at, spots.markable, hours)
-    chosen, after = sent(case)
-    request = request._replace(split=chosen.split)
-    if not chosen.marks:
-        return request, after
-    return _with(request, spots.with_marks(chosen.marks), "breakpoints", pieces.marked(chosen.marks)), after
-
-
-def _with_key(request: _Request, body: Mapping[str, Any], dialect: str, session: str | None) -> tuple[_Request, str]:
-    """The request to OpenAI with a key, and a breakpoint after a head that conversations share; and the key."""
-    rule, pieces = request.rule, request.pieces
-    bare, _ = serve(rule, request.before, pieces, request.at)
-    request = request._replace(bare=bare)
-    if pieces.total < rule.minimum:
-        return request, ""
-    changed, added = dict(body), "key"
-    if rule.engine == "points" and request.place.head_known and pieces.ends[pieces.head - 1] >= rule.minimum:
-        point = head_point(body, dialect, pieces)
-        if point is not None:
-            changed, added = point, "key and breakpoint"
-            pieces = pieces.marked([Mark(pieces.head - 1)])
-    key = _key(request, session)
-    changed["prompt_cache_key"] = key
-    return _with(request, changed, added, pieces), key
-
-
-def _recharge(request: _Request, said: Split) -> int:
+def _recharge(request: Request, said: Split) -> int:
     """Put what was said, or nothing, in the place of what was expected; returns what was saved, in nano-dollars."""
     rates, guess = request.rates, request.split
     if rates is None:
@@ -250,27 +178,7 @@ def _recharge(request: _Request, said: Split) -> int:
     return plain - cost
 
 
-def _with(request: _Request, body: dict[str, Any], added: str, pieces: Pieces) -> _Request:
-    options = copy.copy(request.call.options)
-    options.json_data = body
-    return request._replace(call=request.call.with_(options=options), added=added, pieces=pieces)
-
-
-def _key(request: _Request, session: str | None) -> str:
-    """A key that stays the same for a conversation; conversations with the same long head share one while few do."""
-    place, pieces = request.place, request.pieces
-    if place.before is not None and place.before.key:
-        return place.before.key
-    if session is not None:
-        base = session.encode("utf-8", "surrogatepass")
-    elif pieces.head and pieces.ends[pieces.head - 1] >= _SHARED and place.rate <= _BUSY:
-        base = pieces.chain[pieces.head - 1]
-    else:
-        base = pieces.chain[min(pieces.head, len(pieces.chain) - 1)]
-    return "tokeneff-" + blake2b(base, digest_size=12).hexdigest()
-
-
-def _gained(request: _Request, said: Split) -> int | None:
+def _gained(request: Request, said: Split) -> int | None:
     """What a breakpoint of ours had read: of a key alone it cannot be known."""
     if request.rates is None or not request.pieces.marks or said.read <= request.bare.read:
         return None
@@ -297,8 +205,7 @@ def _harmless(extra: object) -> bool:
     if not isinstance(extra, Mapping):
         return False
     names = ("model", "messages", "system", "tools", "input", "instructions", "user", "cache_control")
-    fields = cast("Mapping[Any, Any]", extra)
-    return not any(name in names or "prompt_cache" in str(name) for name in fields) and not is_set(fields, "cache")
+    return not any(name in names or "prompt_cache" in str(name) for name in cast("Mapping[Any, Any]", extra))
 
 
 def _kind(tags: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -39,10 +39,12 @@ HEAD = Chances(0.5, 0.1, 0.4)
 class Gaps:
     """Counts of what came, forgetting the oldest."""
 
-    __slots__ = ("_later", "_never", "_prior", "_soon")
+    __slots__ = ("_later", "_never", "_prior", "_soon", "late")
 
     def __init__(self, prior: Chances) -> None:
         self._prior = prior
+        self.late = 0
+        """Requests that have waited for more than five minutes by now; until one of these is followed, it is none."""
         self._soon = self._later = self._never = 0.0
 
     def came(self, seconds: float) -> None:
@@ -64,11 +66,12 @@ class Gaps:
     @property
     def chances(self) -> Chances:
         """What was seen, and the prior counted as two requests."""
-        total = self._soon + self._later + self._never + _WEIGHT
+        never = self._never + self.late
+        total = self._soon + self._later + never + _WEIGHT
         return Chances(
             (self._soon + _WEIGHT * self._prior.soon) / total,
             (self._later + _WEIGHT * self._prior.later) / total,
-            (self._never + _WEIGHT * self._prior.never) / total,
+            (never + _WEIGHT * self._prior.never) / total,
         )
 
 
