@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import subprocess
 import sys
@@ -177,7 +178,7 @@ async def test_a_reply_is_served_for_its_time(lab: Lab) -> None:
     settled()
     CHAT.ask(client)
     assert said() == ("hit", "")
-    time.sleep(0.35)
+    await asyncio.sleep(0.35)
     CHAT.ask(client)
     assert (said(), lab.sent) == (("miss", ""), 2)
 
@@ -196,7 +197,7 @@ async def test_what_is_stale_is_served_while_one_call_renews_it(lab: Lab, flavou
 
     assert await text() == "reply 1"
     settled()
-    time.sleep(0.25)
+    await asyncio.sleep(0.25)
     assert (await text(), said()[0]) == ("reply 1", "stale")
     while lab.sent < 2:
         await ready(_pause(flavour))
@@ -211,8 +212,6 @@ async def test_what_is_stale_is_served_while_one_call_renews_it(lab: Lab, flavou
 
 
 def _pause(flavour: str) -> Any:
-    import asyncio
-
     return time.sleep(0.01) if flavour == "sync" else asyncio.sleep(0.01)
 
 
@@ -221,7 +220,7 @@ async def test_a_renewal_has_the_request_as_it_was_asked(lab: Lab) -> None:
     messages = [dict(ASKED[0])]
     CHAT.ask(client, messages=messages)
     settled()
-    time.sleep(0.15)
+    await asyncio.sleep(0.15)
     CHAT.ask(client, messages=messages)
     messages[0]["content"] = "Something else."
     lab.provider.wait_for(lambda provider: provider.request_count == 2)
@@ -336,7 +335,7 @@ def test_a_cache_can_be_named_in_short() -> None:
     assert normalised(True) == tokeneff.Cache() == tokeneff.Cache("memory://")
     assert normalised("sqlite:///a.db") == tokeneff.Cache("sqlite:///a.db")
     assert normalised(False) is normalised(None) is None
-    with pytest.raises(TypeError, match="cache= takes a tokeneff.Cache, the URL of a store"):
+    with pytest.raises(TypeError, match=r"cache= takes a tokeneff\.Cache, the URL of a store"):
         normalised(3)
     assert repr(tokeneff.Cache("redis://u:secret@h/0", ttl=90, by="tenant", max_size="1GiB")) == (
         "Cache(store='redis://****@h/0', ttl='1m30s', by=('tenant',), max_size=1073741824)"
