@@ -122,6 +122,8 @@ class RedisCacheStore(Asking):
 
     def purge(self, labels: Labels = ALL, before: int | None = None) -> int:
         gone = 0
+        for root in self._roots:
+            self._write("forget", root)
         for root, page in self._pages(labels):
             keys = [entry.key for entry in page if before is None or entry.stored < before]
             if keys:

@@ -119,6 +119,8 @@ class SqliteCacheStore:
     def purge(self, labels: Labels = ALL, before: int | None = None) -> int:
         keys = [one.key for one in self.entries(labels) if before is None or one.stored < before]
         gone = 0
+        with self._step(PATIENCE) as db:
+            rows.sweep(db, self.now())
         for start in range(0, len(keys), _AT_ONCE):
             with self._step(PATIENCE) as db:
                 gone += sum(rows.remove(db, key) for key in keys[start : start + _AT_ONCE])
