@@ -43,9 +43,8 @@ async def test_refresh_asks_anew_and_keeps_that(lab: Lab, flavour: str) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_only_never_sends(lab: Lab, way: Way, flavour: str, stream: bool) -> None:
     client = lab.client(way.sdk, flavour)
-    with tokeneff.override(cache="only"):
-        with pytest.raises(tokeneff.CacheMiss) as raised:
-            await ready(way.ask(client, stream=stream))
+    with tokeneff.override(cache="only"), pytest.raises(tokeneff.CacheMiss) as raised:
+        await ready(way.ask(client, stream=stream))
     assert lab.sent == 0
     assert (raised.value.why, len(raised.value.key)) == ("", 12)
     assert str(raised.value) == (
