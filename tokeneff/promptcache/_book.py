@@ -13,7 +13,9 @@ _MOST_HEADS = 256
 SLACK = 200
 """Of so many dollars of input, one may be lost by writing what is never read: 0.5 %."""
 STAKE = 2
-"""Prompts of the longest kind that may be written in vain before anything was saved."""
+"""Prompts of the longest kind that may be written in vain, for five minutes, before anything was saved."""
+HOUR_STAKE = 6
+"""The same where pauses were seen that an hour would bridge: to write for that long costs four of these."""
 
 
 class Waiting(NamedTuple):
@@ -76,13 +78,14 @@ class Book:
             if len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)
 
-    def allows(self, extra: int) -> bool:
+    def allows(self, extra: int, hour: bool = False) -> bool:
         """Whether so many nano-dollars may be lost now, if nothing of what is written is ever read.
 
         At any time, what all requests of the tag have cost is then at most 1.005 times what they would have cost
         without us, and the stake on top.
         """
-        return extra <= 0 or self.saved - extra >= -(self.plain // SLACK + STAKE * self.longest)
+        stake = (HOUR_STAKE if hour else STAKE) * self.longest
+        return extra <= 0 or self.saved - extra >= -(self.plain // SLACK + stake)
 
     def charge(self, plain: int, cost: int, longest: int = 0) -> None:
         """A request costs so much, and would have cost ``plain``; negative amounts take an earlier guess back.

@@ -56,7 +56,8 @@ def plan(case: Case) -> Plan:
     for marks in _candidates(case):
         request = case.pieces.marked(marks)
         split, _ = serve(case.rule, case.state, request, case.at)
-        if split.uncached < split.total and case.book.allows(split.dollars(case.rates) - least):
+        hour = split.written_1h > 0
+        if split.uncached < split.total and case.book.allows(split.dollars(case.rates) - least, hour):
             return Plan(request.marks, split)
     return Plan(split=plain)
 

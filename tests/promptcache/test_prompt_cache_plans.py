@@ -1,0 +1,192 @@
+"""Where breakpoints are placed: never where all that can be lost is more than allowed, and where they pay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prompt_kit import FIRST, made, rates
+
+from tokeneff.promptcache import Mark, Pieces, Rule, Split, State, rule_of, serve
+from tokeneff.promptcache._book import HOUR_STAKE, SLACK, STAKE, Book
+from tokeneff.promptcache._plan import Case, sent
+from tokeneff.promptcache._rhythm import GOING, Chances, Gaps, worth
+
+CLAUDE = rule_of("claude-sonnet-5", "anthropic")
+SMALLEST = rule_of("claude-opus-5", "anthropic")
+
+
+class Tag:
+    """One tag's requests, sent to a simulated provider."""
+
+    def __init__(self, rule: Rule = CLAUDE, read: float = 0.1, hours: bool = True) -> None:
+        self.rule, self.rates, self.hours = rule, rates(read), hours
+        self.book, self.state = Book(), State()
+        self.splits: list[Split] = []
+        self.cost = self.plain = self.longest = 0
+
+    def send(self, at: float, pieces: Pieces, takes: Any = lambda piece: True) -> tuple[Mark, ...]:
+        place = self.book.place(pieces, FIRST + at)
+        case = Case(self.rule, self.rates, self.state, self.book, pieces, place, FIRST + at, takes, self.hours)
+        chosen, _ = sent(case)
+        split, self.state = serve(self.rule, self.state, pieces.marked(chosen.marks), FIRST + at)
+        assert split == chosen.split
+        self.book.wait(pieces, place, FIRST + at, "")
+        plain = Split(uncached=pieces.total).dollars(self.rates)
+        self.splits.append(split)
+        self.cost += split.dollars(self.rates)
+        self.plain += plain
+        self.longest = max(self.longest, Split(written=pieces.total).dollars(self.rates) - plain)
+        return chosen.marks
+
+
+def conversation(turn: int, head: int = 2000, name: str = "a") -> Pieces:
+    """The request of a turn: a head, and 300 tokens more each turn."""
+    return made(head, *[(f"{name}{place}", 300) for place in range(turn + 1)], head=1)
+
+
+def test_a_conversation_has_its_newest_message_and_its_head_marked() -> None:
+    tag = Tag()
+    assert tag.send(0, conversation(0)) == (Mark(0), Mark(1))
+    assert tag.send(9, conversation(1)) == (Mark(0), Mark(1), Mark(2))
+    assert tag.splits[1] == Split(read=2300, written=300)
+    for turn in range(2, 30):
+        tag.send(9.0 * turn, conversation(turn))
+    assert tag.cost < 0.25 * tag.plain
+
+
+def test_a_new_conversation_reads_the_head_of_another() -> None:
+    tag = Tag()
+    tag.send(0, conversation(0))
+    tag.send(9, conversation(1))
+    tag.send(20, conversation(0, name="b"))
+    assert tag.splits[2] == Split(read=2000, written=300)
+
+
+def test_a_turn_of_many_blocks_reads_all_the_same() -> None:
+    tag = Tag()
+    tag.send(0, made(2000, *range(100, 110), head=1))
+    marks = tag.send(9, made(2000, *range(100, 160), head=1))
+    assert Mark(10) in marks
+    assert tag.splits[1].read == 2000 + sum(range(100, 110))
+
+
+def test_nothing_is_marked_below_the_least_size() -> None:
+    tag = Tag()
+    assert tag.send(0, made(500, 523, head=1)) == ()
+    assert tag.send(9, made(500, 524, head=1)) == (Mark(1),)
+
+
+def test_questions_that_nobody_goes_on_from_are_soon_left_alone() -> None:
+    tag = Tag()
+    for number in range(200):
+        tag.send(4000.0 * number, made((f"q{number}", 5000)))
+    written = [split.written for split in tag.splits]
+    assert written[0] == 5000
+    assert sum(1 for tokens in written if tokens) <= STAKE + 3
+    assert tag.cost <= tag.plain * (1 + 1 / SLACK) + STAKE * tag.longest
+
+
+def test_of_such_questions_the_head_that_they_share_is_marked() -> None:
+    tag = Tag()
+    for number in range(300):
+        tag.send(30.0 * number, made(4000, (f"q{number}", 1000), head=1))
+    assert tag.splits[-1] == Split(read=4000, uncached=1000)
+    assert tag.cost < 0.4 * tag.plain
+
+
+def test_a_burst_of_questions_spends_no_more_than_the_stake() -> None:
+    tag = Tag()
+    for number in range(100):
+        tag.send(0.01 * number, made((f"q{number}", 5000)))
+    assert sum(1 for split in tag.splits if split.written) <= STAKE + 1
+
+
+def test_where_people_think_between_turns_an_hour_is_asked_for() -> None:
+    tag, never = Tag(), Tag(hours=False)
+    for turn in range(60):
+        for each in (tag, never):
+            each.send(600.0 * turn, conversation(turn, head=20_000))
+    assert tag.splits[-1].written_1h
+    assert not tag.splits[0].written_1h
+    assert not any(split.written_1h for split in never.splits)
+    assert tag.cost < 0.4 * tag.plain < never.plain
+
+
+def test_a_longer_life_comes_first() -> None:
+    tag = Tag()
+    for number in range(40):  # conversations of three quick turns, a quarter of an hour apart
+        for turn in range(3):
+            marks = tag.send(900.0 * number + 5 * turn, conversation(turn, head=30_000, name=f"{number}."))
+            lives = [mark.ttl for mark in marks]
+            assert lives == sorted(lives, key=lambda life: life is None)
+    assert marks[0].ttl == "1h"
+
+
+def test_what_takes_no_breakpoint_gets_none() -> None:
+    tag = Tag()
+    assert tag.send(0, conversation(4), takes=lambda piece: piece in (0, 2)) == (Mark(0), Mark(2))
+    assert Tag().send(0, conversation(4), takes=lambda piece: False) == ()
+
+
+def test_a_prior_is_two_requests_and_late_ones_count_as_not_gone_on_from() -> None:
+    gaps = Gaps(GOING)
+    assert gaps.chances == GOING
+    gaps.came(9)
+    gaps.came(9)
+    assert gaps.chances == Chances(0.95, 0.025, 0.025)
+    gaps.late = 4
+    assert gaps.chances.never == (2 * 0.05 + 4) / 8
+
+
+def test_what_a_written_token_is_worth() -> None:
+    sure, none = Chances(1.0, 0.0, 0.0), Chances(0.0, 0.0, 1.0)
+    assert worth(none, none, 0.1, 1.25, 2.0) == (-0.25, -1.0)
+    assert worth(sure, none, 0.1, 1.25, 2.0).short == 0.65
+    slow = Chances(0.5, 0.4, 0.1)
+    assert worth(slow, slow, 0.1, 1.25, 2.0).ttl == "1h"
+    assert worth(sure, sure, 0.1, 1.25, 2.0).ttl == "5m"
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 2.0, 60.0, 299.0, 301.0, 1800.0, 3599.0, 5000.0]),  # since the last request
+        st.integers(0, 4),  # which conversation it goes on with
+        st.integers(0, 6000),  # tokens that it adds
+        st.sampled_from(["on", "on", "on", "again", "edit", "new", "head"]),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_STEPS, st.sampled_from([0.1, 0.05, 0.025]), st.sampled_from([CLAUDE, SMALLEST]), st.booleans())
+def test_never_dearer_than_without_but_for_the_stake(
+    steps: list[tuple[float, int, int, str]], read: float, rule: Rule, hours: bool
+) -> None:
+    """At every moment: at most 1.005 times what it would have cost, and a stake.
+
+    No rule that ever writes can do without the latter: the very first request may be the last. It is twice what the
+    longest prompt costs to write for five minutes, above plain input: half that prompt; six times this, one and a half
+    prompts, once anything was written for an hour.
+    """
+    tag = Tag(rule, read, hours)
+    talks: list[list[Any]] = [[("head", 3000), (f"talk{number}", 10)] for number in range(5)]
+    at = 0.0
+    for number, (gap, which, tokens, what) in enumerate(steps):
+        at += gap
+        talk = talks[which]
+        if what == "on":
+            talk.append((f"{number}", tokens))
+        elif what == "edit" and len(talk) > 2:
+            talk[len(talk) // 2 :] = [(f"{number}", tokens)]
+        elif what == "new":
+            talk[1:] = [(f"{number}", tokens)]
+        elif what == "head":
+            talk[0] = (f"head{number}", tokens)
+        marks = tag.send(at, made(*talk, head=1))
+        assert len(marks) <= 4
+        stake = HOUR_STAKE if any(split.written_1h for split in tag.splits) else STAKE
+        assert tag.cost <= tag.plain + tag.plain // SLACK + stake * tag.longest + len(tag.splits)
