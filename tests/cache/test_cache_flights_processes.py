@@ -21,7 +21,7 @@ from tokeneff.cache._place import settled
 from tokeneff.testing import Reply, faults
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stores"))
-from servers import Server  # noqa: E402
+from servers import Server
 
 SOAK = os.environ.get("TOKENEFF_SOAK") == "1"
 PROCESSES, THREADS = (8, 50) if SOAK else (2, 10)

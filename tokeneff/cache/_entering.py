@@ -56,16 +56,22 @@ class Entering:
         why = not_kept(call, cache.when)
         if why:
             return why
-        scope = scope_of(cache.by, call.tags)
-        if isinstance(scope, str):
-            return f"no tag {scope}"
-        key = key_of(call, scope=scope, account=cache.account, ignore_headers=self._ignored)
+        whose = self.whose(call)
+        if isinstance(whose["scope"], str):
+            return f"no tag {whose['scope']}"
+        key = key_of(call, **whose)
         if isinstance(key, str):
             return key
         if cache.n_samples > 1 and not_kept(call, "deterministic"):
             key = slot(key, _random.randrange(cache.n_samples))
         tags = tuple([(name, str(call.tags[name])) for name in sorted(call.tags)]) if call.tags else ()
         return Entry(key, self._acts(call), scope_text(cache.by, call.tags) if cache.by else "", tags)
+
+    def whose(self, call: Call) -> dict[str, Any]:
+        """What keys are made with beside the call; where the call has not the tag, ``scope`` is its name."""
+        cache = self._cache
+        scope = scope_of(cache.by, call.tags)
+        return {"scope": scope, "account": cache.account, "ignore_headers": self._ignored}
 
     def unfit(self, call: Call, reply: Reply) -> str:
         """Why a whole good reply is not kept; empty where it is."""

@@ -21,6 +21,8 @@ class Kept(NamedTuple):
     stale: bool = False
     shared: bool = False
     """Whether it came while somebody waited for it."""
+    like: bool = False
+    """Whether it is the reply to another question that says the same."""
     worth: Callable[[], Worth] | None = None
     """Finds what it took, where the reply does not say that yet."""
 

@@ -20,6 +20,7 @@ from tokeneff.stores import _guarded_exit
 
 if TYPE_CHECKING:
     from tokeneff.cache._cache import Cache
+    from tokeneff.cache.semantic import Neighbourhoods, Semantic
     from tokeneff.cache.stores import CacheStore, Labels
 
 
@@ -37,6 +38,7 @@ class Place:
         self.renewing: set[bytes] = set()
         """Keys whose replies are being renewed in the background."""
         self._keeper = Keeper(store)
+        self._known: list[tuple[Semantic, Neighbourhoods]] = []
         _all.add(self)
         _guarded_exit.owners.add(self)
 
@@ -44,6 +46,18 @@ class Place:
     def instant(self) -> bool:
         """Whether the store answers without waiting for anything."""
         return self.store.instant
+
+    def neighbourhoods(self, semantic: Semantic) -> Neighbourhoods:
+        """What is known here of questions in other words; one for all that ask the same of it."""
+        with _lock:
+            for asked, known in self._known:
+                if asked == semantic:
+                    return known
+            from tokeneff.cache.semantic import Neighbourhoods, journal_of
+
+            known = Neighbourhoods(semantic, journal_of(self.store.url), self.codec)
+            self._known.append((semantic, known))
+            return known
 
     def get(self, key: bytes, ttl: int | None, stale: int) -> Kept | None:
         """What is kept under a key; ``None`` where nothing is that may be served, or the store cannot be asked.
@@ -106,8 +120,9 @@ class Place:
         labels: Labels,
         ttl: int | None,
         flight: Flight | None,
+        learn: Callable[[bytes, Reply], None] | None = None,
     ) -> None:
-        """Keep a reply, soon; until then, calls are answered from its flight."""
+        """Keep a reply, soon; until then, calls are answered from its flight. ``learn`` is told when it is kept."""
         stored = now()
         if flight is not None:
             flight.kept = Kept(reply, stored, worth=worth)
@@ -118,6 +133,8 @@ class Place:
                 self.store.put(key, value, labels, ttl, self.store.now() - max(0, now() - stored))
             finally:
                 self._over(flight)
+            if learn is not None:
+                learn(key, reply)
 
         if not self._keeper.do(work, len(reply.body)):
             self._over(flight)
@@ -130,7 +147,11 @@ class Place:
 
     def drop(self, key: bytes) -> None:
         """Forget what is kept under a key, soon."""
-        self._keeper.do(lambda: self.store.drop(key) and None)
+
+        def work() -> None:
+            self.store.drop(key)
+
+        self._keeper.do(work)
 
     def background(self, work: Callable[[], None]) -> None:
         """Have something done soon."""

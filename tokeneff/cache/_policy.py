@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokeneff._flow import Call, Effect, Outcome, Sleep, Wait, answer, do, forward
 from tokeneff._log import log_once
+from tokeneff.cache._alike import Alike
 from tokeneff.cache._entering import Entering, Entry
 from tokeneff.cache._flights import Flight, Kept
 from tokeneff.cache._reply import Reply
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Steps = Generator[Effect, Any, T]
+Learn = Callable[[bytes, Reply], None]
 
 _MOST_LEADERS = 2
 """Leaders that a call waits for which come to nothing, before it asks for itself whoever else does."""
@@ -52,6 +54,9 @@ class Caching:
         self._prices = prices
         self._renew = renew
         self._entering = Entering(cache)
+        self._alike: Alike | None = None
+        if cache.semantic is not None:
+            self._alike = Alike(cache, place.neighbourhoods(cache.semantic), self._entering, self._look)
         self._life = None if cache.ttl is None else cache.ttl + cache.stale
 
     def policy(self, call: Call) -> Steps[Outcome]:
@@ -120,16 +125,17 @@ class Caching:
         try:
             kept = yield from self._found(entry.key, flight, only, until)
             reply = None if kept is None else self._usable(call, entry, kept, only)
+            learn: Learn | None = None
+            if reply is None and self._alike is not None:
+                kept, learn = yield from self._alike.found(call, entry)
+                reply = None if kept is None else shaped(kept.reply, call)
             if kept is not None and reply is not None:
                 flight.tell(kept)
                 self._place.flights.over(flight)
-                found = yield from self._answered(call, entry, kept, reply)
-                if found is not None or only:
-                    return found
-                return (yield from self._ask(call, entry, None))
+                return (yield from self._answered(call, entry, kept, reply))
             if only:
                 return None
-            return (yield from self._ask(call, entry, flight))
+            return (yield from self._ask(call, entry, flight, learn=learn))
         finally:
             if flight.kept is None:  # else it is over once it is kept
                 self._place.flights.over(flight)
@@ -210,7 +216,9 @@ class Caching:
 
     # -- asked
 
-    def _ask(self, call: Call, entry: Entry, flight: Flight | None, said: Said = "miss") -> Steps[Outcome]:
+    def _ask(
+        self, call: Call, entry: Entry, flight: Flight | None, said: Said = "miss", learn: Learn | None = None
+    ) -> Steps[Outcome]:
         """Of the provider; the reply is kept if it is one to be kept."""
         tape = Tape(call)
         if flight is not None:
@@ -219,9 +227,17 @@ class Caching:
             outcome = yield from forward(call.with_(tape=tape))
         finally:
             tape.close()
-        return sent(outcome, said, self._keep(call, entry, outcome, tape.reply, flight), entry.key)
+        return sent(outcome, said, self._keep(call, entry, outcome, tape.reply, flight, learn), entry.key)
 
-    def _keep(self, call: Call, entry: Entry, outcome: Outcome, reply: Reply | None, flight: Flight | None) -> str:
+    def _keep(
+        self,
+        call: Call,
+        entry: Entry,
+        outcome: Outcome,
+        reply: Reply | None,
+        flight: Flight | None,
+        learn: Learn | None,
+    ) -> str:
         """Why the reply is not kept; empty where it is."""
         if reply is None:
             return "not whole" if outcome.ending == "read" else outcome.ending.replace("_", " ")
@@ -230,7 +246,7 @@ class Caching:
             if not why:
                 worth = worth_of(call, outcome, self._prices)
                 labels = entry.labels(outcome.facts.model or model_of(call))
-                self._place.keep(entry.key, reply, worth, labels, self._life, flight)
+                self._place.keep(entry.key, reply, worth, labels, self._life, flight, learn)
         except Exception as fault:  # noqa: BLE001 - the call itself went well
             log_once(("cache kept", type(fault)), "a reply could not be kept: %r", fault, exc_info=fault)
             return "fault"

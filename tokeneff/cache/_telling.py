@@ -94,4 +94,4 @@ def answered(outcome: Outcome, said: Said, key: bytes, stored: int | None, worth
 
 def said_of(kept: Kept) -> Said:
     """How a call was answered that was answered from this."""
-    return "stale" if kept.stale else "shared" if kept.shared else "hit"
+    return "semantic" if kept.like else "stale" if kept.stale else "shared" if kept.shared else "hit"

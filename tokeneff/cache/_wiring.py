@@ -33,6 +33,10 @@ def policies_of(given: object, prices: Prices, all_policies: Callable[[], Sequen
         from tokeneff.cache._renewing import Renewing
 
         found.append(Caching(cache, place, prices, Renewing(all_policies)).policy)
+    if cache is not None and cache.prompt:
+        from tokeneff.promptcache._policy import Placement
+
+        found.append(Placement(prices).policy)
     return found
 
 

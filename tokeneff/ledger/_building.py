@@ -51,7 +51,7 @@ def record_of(
             *_counts(outcome.tokens),
             *accounted(account, _declared(account) if account.called else ()),
             _tags(call.tags) if call.tags else (),
-            _decisions(outcome) if outcome.guard is not None or outcome.served is not None else (),
+            _decisions(outcome),
             None if keep_content is None else _content(call, outcome, keep_content),
         )
     )
@@ -60,11 +60,15 @@ def record_of(
 
 def _decisions(outcome: Outcome) -> tuple[tuple[str, str, int | None], ...]:
     """What policies decided; a decision that saves nothing is with 0, and with ``None`` where nobody knows."""
+    served, guard, placed = outcome.served, outcome.guard, outcome.placed
+    if served is None and guard is None and placed is None:
+        return ()
     found: list[tuple[str, str, int | None]] = []
-    served, guard = outcome.served, outcome.guard
     if served is not None:
         said = f"{served.said}: {served.why}" if served.said == "bypass" else served.said
         found.append(("cache", said, 0 if served.saved is None else served.saved.cost))
+    if placed is not None:
+        found.append(("prompt cache", placed.added or placed.said, placed.saved if placed.said == "placed" else 0))
     if guard is not None and guard.action:
         found.append(("budget", guard.action, None))
     return tuple(found)

@@ -13,6 +13,7 @@ from tokeneff.telemetry import names
 from tokeneff.telemetry.sums import Sums
 
 if TYPE_CHECKING:
+    from tokeneff._values import Placed
     from tokeneff.cache._reply import Served
 
 
@@ -37,6 +38,17 @@ def cache_attributes(found: dict[str, Any], served: Served) -> None:
     found.update({name: value for name, value in told.items() if value is not None})
 
 
+def placed_attributes(found: dict[str, Any], placed: Placed) -> None:
+    """Add what was added to a call for its provider's prompt cache, and what that saved."""
+    found[names.PLACED_OUTCOME] = placed.said
+    if placed.added:
+        found[names.PLACED_ADDED] = placed.added
+    if placed.marks:
+        found[names.PLACED_MARKS] = placed.marks
+    if placed.saved is not None:
+        found[names.PLACED_USD] = placed.saved / 1e9
+
+
 class CacheInstruments:
     """The instruments of caches of one meter provider, made when the first of its calls meets a cache.
 
@@ -55,6 +67,15 @@ class CacheInstruments:
         text = "Tokens that calls answered without a provider did not use."
         callback = partial(self._observe, "tokens", names.TOKEN_TYPE, None)
         meter.create_observable_counter(names.CACHE_SAVED_TOKENS_METRIC, [callback], "{token}", text)
+
+        text = "What marks for providers' prompt caches have saved, net of what they cost."
+        callback = partial(self._observe, "placed", names.PLACED_OUTCOME, 1e9)
+        meter.create_observable_up_down_counter(names.PLACED_METRIC, [callback], "USD", text)
+
+    def placed(self, dimensions: dict[str, Any], placed: Placed) -> None:
+        """Count what was placed in a call."""
+        if placed.saved is not None:
+            self._sums.add(dimensions, [("placed", placed.said, placed.saved)])
 
     def add(self, dimensions: dict[str, Any], served: Served) -> None:
         """Count a call."""

@@ -26,7 +26,6 @@ from tokeneff.telemetry.sums import Sums
 
 if TYPE_CHECKING:
     from tokeneff._flow import Guard
-    from tokeneff.cache._reply import Served
     from tokeneff.telemetry.cache import CacheInstruments
     from tokeneff.telemetry.gauges import BudgetInstruments
 
@@ -127,7 +126,9 @@ class Instruments:
             self._budget(outcome.guard)
         served = outcome.served
         if served is not None:
-            self._cached(start, extra, served)
+            self._caching().add({**start, **extra.dimensions}, served)
+        if outcome.placed is not None:
+            self._caching().placed({**start, **extra.dimensions}, outcome.placed)
         used = call.endpoint.model and (served is None or served.saved is None)
         first, last = outcome.first_chunk, outcome.last_chunk
         # One value a stream, the mean over its chunks: a record per chunk is what makes the peers' streams slow.
@@ -182,14 +183,14 @@ class Instruments:
         if guard.action:
             budgets.refused(guard)
 
-    def _cached(self, start: Mapping[str, Any], extra: Extra, served: Served) -> None:
+    def _caching(self) -> CacheInstruments:
         cache = self._cache
         if cache is None:
             from tokeneff.telemetry.cache import CacheInstruments
 
             with _lock:
                 cache = self._cache = self._cache or CacheInstruments(self._meter)
-        cache.add({**start, **extra.dimensions}, served)
+        return cache
 
     def _record(self, ended: _Ended) -> None:
         dimensions = {**ended.start, **ended.extra.dimensions}

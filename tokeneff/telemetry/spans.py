@@ -10,7 +10,7 @@ from tokeneff._plain import sound
 from tokeneff.telemetry import names
 from tokeneff.telemetry.accounts import account_attributes
 from tokeneff.telemetry.budgets import add_guard_events, guard_attributes
-from tokeneff.telemetry.cache import cache_attributes
+from tokeneff.telemetry.cache import cache_attributes, placed_attributes
 
 if TYPE_CHECKING:
     from tokeneff.adapters._hosts import Site
@@ -57,6 +57,8 @@ def end_attributes(call: Call, outcome: Outcome) -> Attributes:
     served = outcome.served
     if served is not None:
         cache_attributes(found, served)
+    if outcome.placed is not None:
+        placed_attributes(found, outcome.placed)
     if endpoint.model:
         if served is None or served.saved is None:  # else nothing was used, and the conventions know no such reply
             usage_attributes(found, outcome.tokens)
