@@ -95,21 +95,27 @@ class _Shelved(Wrapping):
         self.shelf.provider = lab.provider
 
 
-def without_transport(value: Any) -> Any:
-    """A recording without what only a connection brings: how the body was transported, and its own headers."""
+def without_transport(value: Any, around: tuple[str, ...] = ()) -> Any:
+    """A recording without what only a connection brings: how the body was transported, and its own headers.
+
+    ``around``: headers that come of what the client does around sending, and the stream as well where there are any.
+    """
     if isinstance(value, dict):
-        found = {key: without_transport(held) for key, held in value.items() if not _of_transport((key, held))}
+        pairs = [pair for pair in value.items() if not _of_transport(pair, around)]
+        found = {key: without_transport(held, around) for key, held in pairs}
         if "response" in found and "downloaded" in found:
             found |= {"downloaded": None, "extensions": None, "version": None, "keys": None}
+            if around:
+                found |= {"stream": None}
         return found
     if isinstance(value, tuple | list):
-        pairs = [held for held in value if not _of_transport(held)]
-        return type(value)(without_transport(held) for held in pairs)
+        left = [held for held in value if not _of_transport(held, around)]
+        return type(value)(without_transport(held, around) for held in left)
     return value
 
 
-def _of_transport(held: Any) -> bool:
+def _of_transport(held: Any, around: tuple[str, ...]) -> bool:
     if not (isinstance(held, tuple) and len(held) == 2 and all(isinstance(one, str) for one in held)):
         return False
     name = held[0].lower()
-    return name in _TRANSPORT or name in _MOMENT or "ratelimit" in name
+    return name in _TRANSPORT or name in _MOMENT or name in around or "ratelimit" in name
