@@ -67,8 +67,6 @@ def with_marks(request: Request, body: Mapping[str, Any], means: Means) -> Reque
 def with_key(request: Request, body: Mapping[str, Any], dialect: str, session: str | None) -> tuple[Request, str]:
     """The request to OpenAI with a key, and a breakpoint after a head that conversations share; and the key."""
     rule, pieces = request.rule, request.pieces
-    bare, _ = serve(rule, request.before, pieces, request.at)
-    request = request._replace(bare=bare)
     if pieces.total < rule.minimum:
         return request, ""
     changed, added = dict(body), "key"
@@ -76,10 +74,17 @@ def with_key(request: Request, body: Mapping[str, Any], dialect: str, session: s
         point = head_point(body, dialect, pieces)
         if point is not None:
             changed, added = point, "key and breakpoint"
-            pieces = pieces.marked([Mark(pieces.head - 1)])
+            request, pieces = request._replace(bare=_bare(request)), pieces.marked([Mark(pieces.head - 1)])
     key = _key(request, session)
     changed["prompt_cache_key"] = key
     return _with(request, changed, added, pieces), key
+
+
+def _bare(request: Request) -> Split:
+    """What the cache would make of it if no head had ever been marked."""
+    head = request.pieces.chain[request.pieces.head - 1]
+    entries = {digest: entry for digest, entry in request.before.entries.items() if digest != head}
+    return serve(request.rule, request.before._replace(entries=entries), request.pieces, request.at)[0]
 
 
 def _with(request: Request, body: dict[str, Any], added: str, pieces: Pieces) -> Request:
@@ -91,7 +96,7 @@ def _with(request: Request, body: dict[str, Any], added: str, pieces: Pieces) ->
 def _key(request: Request, session: str | None) -> str:
     """A key that stays the same for a conversation; conversations with the same long head share one while few do."""
     place, pieces = request.place, request.pieces
-    if place.before is not None and place.before.key:
+    if session is None and place.before is not None and place.before.key:
         return place.before.key
     if session is not None:
         base = session.encode("utf-8", "surrogatepass")

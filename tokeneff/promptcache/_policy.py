@@ -179,11 +179,12 @@ def _recharge(request: Request, said: Split) -> int:
 
 
 def _gained(request: Request, said: Split) -> int | None:
-    """What a breakpoint of ours had read: of a key alone it cannot be known."""
-    if request.rates is None or not request.pieces.marks or said.read <= request.bare.read:
+    """What a breakpoint of ours had read that would have been written again: of a key alone it cannot be known."""
+    bare = request.bare.read
+    if request.rates is None or not request.pieces.marks or said.read <= bare:
         return None
-    gained = said.read - request.bare.read
-    return Split(uncached=gained).dollars(request.rates) - Split(read=gained).dollars(request.rates)
+    without = Split(bare, said.total - bare - said.uncached, 0, said.uncached)
+    return without.dollars(request.rates) - said.dollars(request.rates)
 
 
 def _said(tokens: Tokens) -> Split | None:

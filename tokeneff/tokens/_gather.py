@@ -21,6 +21,7 @@ _SILENT = frozenset(
         "signature",
         "encrypted_content",
         "cache_control",
+        "prompt_cache_breakpoint",
     )
 )
 """Fields whose text the model does not read, as far as is known."""

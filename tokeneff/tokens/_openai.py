@@ -63,7 +63,7 @@ def parts(content: object, found: Gathered, kind: Content = "text") -> None:
 
 def _part(part: Mapping[str, Any], found: Gathered, kind: Content) -> None:
     name = string(part.get("type")) or ""
-    if part.get("cache_control") is not None:
+    if part.get("cache_control") is not None or part.get("prompt_cache_breakpoint") is not None:
         found.marked = True
     if name in ("image_url", "input_image", "computer_screenshot"):
         found.image_url(part.get("image_url"), part.get("detail"))

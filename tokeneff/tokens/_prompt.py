@@ -36,7 +36,7 @@ class Piece(NamedTuple):
     """The same tokens by what they are; they sum to ``tokens``."""
     traits: Traits = Traits()
     marked: bool = False
-    """Whether the caller marked a cache breakpoint in it (``cache_control``)."""
+    """Whether the caller marked a cache breakpoint in it (``cache_control``, ``prompt_cache_breakpoint``)."""
 
 
 class Prompt(NamedTuple):

@@ -117,6 +117,7 @@ def digest(data: bytes) -> bytes:
 
 
 _TEXT = "text"
+_MARKS = ("cache_control", "prompt_cache_breakpoint")
 
 
 def content_digest(element: object) -> bytes:
@@ -145,7 +146,7 @@ def _content(content: Any) -> Any:
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    return sorted(((key, mapping[key]) for key in mapping if key != "cache_control"), key=_first)
+    return sorted(((key, mapping[key]) for key in mapping if key not in _MARKS), key=_first)
 
 
 def _first(pair: tuple[Any, Any]) -> str:

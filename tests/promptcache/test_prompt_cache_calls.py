@@ -1,0 +1,362 @@
+"""Through the front door: what reaches the provider differs from what the caller wrote by the additions alone."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from prompt_host import Host
+
+import tokeneff
+from tokeneff import _log
+from tokeneff.tokens import _counter
+
+LONG = "The quick brown fox jumps over the lazy dog. " * 300
+TOOLS: list[Any] = [
+    {"name": "find", "description": LONG[:3000], "input_schema": {"type": "object", "properties": {}}},
+    {"name": "read", "description": "Read.", "input_schema": {"type": "object", "properties": {}}},
+]
+MARK = {"type": "ephemeral"}
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(_counter, "_own", None)
+    monkeypatch.delenv("TOKENEFF_LEDGER", raising=False)
+    _log._forget()
+    yield
+    _log._forget()
+
+
+@pytest.fixture(params=["sync", "async"])
+def awaiting(request: pytest.FixtureRequest) -> bool:
+    return request.param == "async"
+
+
+async def done(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+async def read(stream: Any) -> list[Any]:
+    stream = await done(stream)
+    return [event async for event in stream] if hasattr(stream, "__aiter__") else list(stream)
+
+
+def asked(**more: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "model": "claude-sonnet-5",
+        "max_tokens": 64,
+        "system": LONG,
+        "tools": TOOLS,
+        "messages": [{"role": "user", "content": "Hello " + LONG}],
+    }
+    return {name: value for name, value in {**body, **more}.items() if value is not None}
+
+
+def without(body: Any) -> Any:
+    """What a body says, breakpoints taken out and single texts written as texts again."""
+    if isinstance(body, list):
+        items = [without(item) for item in body]
+        single = len(items) == 1 and isinstance(items[0], dict) and set(items[0]) == {"type", "text"}
+        return items[0]["text"] if single else items
+    if isinstance(body, dict):
+        return {
+            name: without(value) for name, value in body.items() if name not in ("cache_control", "prompt_cache_key")
+        }
+    return body
+
+
+def breakpoints(body: Any) -> list[Any]:
+    if isinstance(body, list):
+        return [mark for item in body for mark in breakpoints(item)]
+    if isinstance(body, dict):
+        own = [body["cache_control"]] if "cache_control" in body else []
+        return own + [mark for name, value in body.items() if name != "cache_control" for mark in breakpoints(value)]
+    return []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_breakpoints_are_all_that_is_added(awaiting: bool, stream: bool) -> None:
+    host, bare = Host(), Host()
+    client, other = host.client(awaiting=awaiting), bare.client(awaiting=awaiting, wrapped=False)
+    given = asked()
+    before = copy.deepcopy(given)
+    for _ in range(3):
+        for each in (client, other):
+            reply = each.messages.create(**given, stream=True) if stream else each.messages.create(**given)
+            await (read if stream else done)(reply)
+        assert given == before
+        given["messages"] = [
+            *given["messages"],
+            {"role": "assistant", "content": "Fine."},
+            {"role": "user", "content": "And then?"},
+        ]
+        before = copy.deepcopy(given)
+    assert [without(body) for body in host.bodies] == [without(body) for body in bare.bodies]
+    first, second, third = host.bodies
+    assert first["system"] == [{"type": "text", "text": LONG, "cache_control": MARK}]
+    assert first["tools"] in (TOOLS, [TOOLS[0], {**TOOLS[1], "cache_control": MARK}])  # from 1,024 tokens on
+    assert first["messages"][0]["content"] == [{"type": "text", "text": "Hello " + LONG, "cache_control": MARK}]
+    assert second["messages"][-1]["content"] == [{"type": "text", "text": "And then?", "cache_control": MARK}]
+    assert third["messages"][1] == {"role": "assistant", "content": "Fine."}
+    assert all(1 <= len(breakpoints(body)) <= 4 for body in host.bodies)
+    placed = [outcome.placed for outcome in host.outcomes]
+    assert [one.said for one in placed] == ["placed"] * 3
+    assert placed[0].saved < 0 < placed[1].saved < placed[2].saved
+    assert placed[1].read > 6000
+
+
+async def test_what_was_saved_is_what_the_provider_says_at_its_rates() -> None:
+    host = Host()
+    client = host.client()
+    given = asked(tools=None)
+    client.messages.create(**given)
+    client.messages.create(**given, stop_sequences=["x"])
+    for outcome in host.outcomes:
+        tokens = outcome.tokens
+        # claude-sonnet-5: $2 per million of input from the price list, a tenth to read, 1.25 times to write.
+        rates = tokeneff.prices.Prices().rates("claude-sonnet-5", "anthropic")
+        assert rates is not None
+        saved = tokens.cache_read * (rates.input - rates.cache_read) - tokens.cache_write * (
+            rates.cache_write - rates.input
+        )
+        assert abs(outcome.placed.saved - saved) <= 1
+    assert host.outcomes[0].placed.saved < 0 < host.outcomes[1].placed.saved
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"cache_control": MARK},
+        {"system": [{"type": "text", "text": LONG, "cache_control": MARK}]},
+        {"tools": [{**TOOLS[0], "cache_control": {"type": "ephemeral", "ttl": "1h"}}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": LONG, "cache_control": MARK}]}]},
+        {
+            "messages": [
+                {"role": "user", "content": LONG},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "find", "input": {}}]},
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "t",
+                            "content": [{"type": "text", "text": "x", "cache_control": MARK}],
+                        }
+                    ],
+                },
+            ]
+        },
+        {"extra_body": {"cache_control": MARK}},
+        {"extra_body": {"system": "Be brief."}},
+    ],
+)
+async def test_a_callers_own_settings_win(own: dict[str, Any]) -> None:
+    host, bare = Host(), Host()
+    for each in (host.client(), bare.client(wrapped=False)):
+        for _ in range(2):
+            each.messages.create(**asked(**own))
+    assert host.bodies == bare.bodies
+    assert [outcome.placed for outcome in host.outcomes] == [None, None]
+
+
+async def test_what_is_too_short_is_left_as_it_is() -> None:
+    host, bare = Host(), Host()
+    short = asked(system="Be brief.", tools=None, messages=[{"role": "user", "content": "Hello"}])
+    for each in (host.client(), bare.client(wrapped=False)):
+        each.messages.create(**short)
+        each.messages.create(**{**short, "model": "claude-haiku-4-5", "system": LONG[:8000]})
+    assert host.bodies == bare.bodies
+
+
+@pytest.mark.parametrize("base", ["https://gateway.example/anthropic", "http://127.0.0.1:4000"])
+async def test_hosts_that_are_not_known_to_understand_are_sent_nothing_more(base: str) -> None:
+    host, bare = Host(), Host()
+    for each in (host.client(base_url=base), bare.client(base_url=base, wrapped=False)):
+        each.messages.create(**asked())
+    assert host.bodies == bare.bodies
+    one, other = Host(), Host()
+    messages: list[Any] = [{"role": "user", "content": LONG}]
+    for each in (one.client("openai", base_url=base), other.client("openai", base_url=base, wrapped=False)):
+        each.chat.completions.create(model="gpt-5", messages=messages)
+    assert one.bodies == other.bodies
+
+
+async def test_a_refused_breakpoint_sends_the_original_once_and_is_told_once(
+    awaiting: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = Host(lambda body: "cache_control: Extra inputs are not permitted" if breakpoints(body) else None)
+    client = host.client(awaiting=awaiting)
+    with caplog.at_level(logging.WARNING, "tokeneff"):
+        for _ in range(3):
+            assert (await done(client.messages.create(**asked()))).content[0].text == "Fine."
+    assert [len(breakpoints(body)) > 0 for body in host.bodies] == [True, False, False, False]
+    assert host.bodies[1] == asked()
+    assert [outcome.placed and outcome.placed.said for outcome in host.outcomes] == ["refused", None, None]
+    assert len([record for record in caplog.records if "refused what was added" in record.getMessage()]) == 1
+
+
+async def test_a_refusal_of_another_kind_is_the_callers(awaiting: bool) -> None:
+    host = Host(lambda body: "max_tokens: too large")
+    client = host.client(awaiting=awaiting)
+    with pytest.raises(anthropic.BadRequestError, match="too large"):
+        await done(client.messages.create(**asked()))
+    assert len(host.bodies) == 1
+
+
+async def test_a_refused_stream_is_sent_again_too(awaiting: bool) -> None:
+    host = Host(lambda body: "cache_control is not allowed" if breakpoints(body) else None)
+    events = await read(host.client(awaiting=awaiting).messages.create(**asked(), stream=True))
+    assert events[-1].type == "message_stop"
+    assert len(host.bodies) == 2
+
+
+async def test_one_shots_are_left_alone_once_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_800_000_000.0]
+    monkeypatch.setattr("tokeneff.promptcache._policy.time.time", lambda: now[0])
+    host = Host()
+    client = host.client()
+    for number in range(12):
+        now[0] += 4000
+        client.messages.create(
+            **asked(system=None, tools=None, messages=[{"role": "user", "content": f"{number} {LONG}"}])
+        )
+    marked = [bool(breakpoints(body)) for body in host.bodies]
+    assert marked[0]
+    assert not any(marked[6:])
+
+
+async def test_a_thinking_turn_and_a_beginning_of_the_reply_are_not_marked() -> None:
+    host = Host()
+    talk: list[Any] = [
+        {"role": "user", "content": [{"type": "text", "text": LONG}, {"type": "text", "text": "So?"}]},
+        {"role": "assistant", "content": "I think"},
+    ]
+    host.client().messages.create(**asked(messages=talk))
+    messages = host.bodies[0]["messages"]
+    assert messages[1] == talk[1]
+    assert messages[0]["content"] == [talk[0]["content"][0], {"type": "text", "text": "So?", "cache_control": MARK}]
+
+
+async def test_the_stream_helper_and_raw_replies_work(awaiting: bool) -> None:
+    host = Host()
+    client = host.client(awaiting=awaiting)
+    raw = await done(client.messages.with_raw_response.create(**asked()))
+    assert (await done(raw.parse())).content[0].text == "Fine."
+    if awaiting:
+        async with client.messages.stream(**asked()) as stream:
+            assert await stream.get_final_text() == "Fine."
+    else:
+        with client.messages.stream(**asked()) as stream:
+            assert stream.get_final_text() == "Fine."
+    assert all(breakpoints(body) for body in host.bodies)
+    assert host.outcomes[1].placed.read > 6000
+
+
+async def test_counting_tokens_is_left_alone() -> None:
+    host = Host()
+    body = {name: value for name, value in asked().items() if name != "max_tokens"}
+    host.client().messages.count_tokens(**body)
+    assert host.bodies[0] == body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_key_is_all_that_is_added_for_older_gpt(awaiting: bool, stream: bool) -> None:
+    host, bare = Host(), Host()
+    clients = host.client("openai", awaiting), bare.client("openai", awaiting, wrapped=False)
+    talk: list[Any] = [{"role": "system", "content": LONG}, {"role": "user", "content": "Hello " + LONG}]
+    more: dict[str, Any] = {"stream": True} if stream else {}
+    for _ in range(2):
+        before = copy.deepcopy(talk)
+        for each in clients:
+            reply = each.chat.completions.create(model="gpt-5", messages=talk, **more)
+            await (read if stream else done)(reply)
+        assert talk == before
+        talk += [{"role": "assistant", "content": "Fine."}, {"role": "user", "content": "More"}]
+    if stream:
+        for body in host.bodies:
+            assert body.pop("stream_options") == {"include_usage": True}
+    assert [without(body) for body in host.bodies] == bare.bodies
+    keys = {body["prompt_cache_key"] for body in host.bodies}
+    assert len(keys) == 1
+    assert next(iter(keys)).startswith("tokeneff-")
+    assert [outcome.placed.added for outcome in host.outcomes] == ["key", "key"]
+    assert [outcome.placed.saved for outcome in host.outcomes] == [None, None]
+
+
+async def test_a_session_has_a_key_of_its_own() -> None:
+    host = Host()
+    client = host.client("openai")
+    for session in ("a", "b", "a"):
+        with tokeneff.tag(session=session):
+            client.responses.create(model="gpt-5", instructions=LONG, input="Hello")
+    first, second, third = (body["prompt_cache_key"] for body in host.bodies)
+    assert first == third != second
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"prompt_cache_key": "mine"},
+        {"user": "u"},
+        {"extra_body": {"prompt_cache_key": "mine"}},
+        {"extra_body": {"prompt_cache_options": {"mode": "explicit"}}},
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"type": "text", "text": LONG, "prompt_cache_breakpoint": {"mode": "explicit"}}],
+                }
+            ]
+        },
+    ],
+)
+async def test_a_callers_own_key_wins(own: dict[str, Any]) -> None:
+    host, bare = Host(), Host()
+    for each in (host.client("openai"), bare.client("openai", wrapped=False)):
+        each.chat.completions.create(**{"model": "gpt-5.6", "messages": [{"role": "user", "content": LONG}], **own})
+    assert host.bodies == bare.bodies
+
+
+async def test_the_head_that_conversations_share_gets_a_breakpoint_from_gpt_5_6_on() -> None:
+    host = Host()
+    client = host.client("openai")
+    for name in ("one", "two", "three"):
+        talk: list[Any] = [{"role": "system", "content": LONG}, {"role": "user", "content": name}]
+        client.chat.completions.create(model="gpt-5.6", messages=talk)
+    first, second, third = (body["messages"][0] for body in host.bodies)
+    assert first == {"role": "system", "content": LONG}
+    mark = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    assert second == third == {"role": "system", "content": [{"type": "text", "text": LONG, **mark}]}
+    placed = [outcome.placed for outcome in host.outcomes]
+    assert [one.added for one in placed] == ["key", "key and breakpoint", "key and breakpoint"]
+    assert placed[2].read > 2000
+    rates = tokeneff.prices.Prices().rates("gpt-5.6", "openai")
+    assert rates is not None
+    assert placed[2].saved == round(placed[2].read * (rates.cache_write - rates.cache_read))
+
+
+async def test_what_is_refused_by_openai_is_sent_again_without(awaiting: bool) -> None:
+    host = Host(lambda body: "Unknown parameter: 'prompt_cache_key'." if "prompt_cache_key" in body else None)
+    client = host.client("openai", awaiting)
+    for _ in range(2):
+        await done(client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": LONG}]))
+    assert ["prompt_cache_key" in body for body in host.bodies] == [True, False, False]
+    assert openai.__version__
+
+
+async def test_a_dropped_stream_and_a_reply_without_usage_do_no_harm() -> None:
+    host = Host()
+    client = host.client()
+    stream = client.messages.create(**asked(), stream=True)
+    next(iter(stream))
+    stream.close()
+    host.silent = True
+    client.messages.create(**asked())
+    assert host.outcomes[-1].placed.said == "placed"
