@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tokeneff.cache._cache import Cache, Pace, When, normalised
     from tokeneff.cache._reply import Reply, Said, Served, Worth
+    from tokeneff.cache._warming import Warmed, warm
     from tokeneff.cache.semantic import Semantic
 
 __all__ = [
@@ -16,13 +17,16 @@ __all__ = [
     "Said",
     "Semantic",
     "Served",
+    "Warmed",
     "When",
     "Worth",
     "normalised",
+    "warm",
 ]
 
 _LATER = {
     **dict.fromkeys(("Reply", "Said", "Served", "Worth"), "tokeneff.cache._reply"),
+    **dict.fromkeys(("Warmed", "warm"), "tokeneff.cache._warming"),
     "Semantic": "tokeneff.cache.semantic",
 }
 

@@ -121,9 +121,11 @@ class Place:
         ttl: int | None,
         flight: Flight | None,
         learn: Callable[[bytes, Reply], None] | None = None,
+        stored: int | None = None,
     ) -> None:
-        """Keep a reply, soon; until then, calls are answered from its flight. ``learn`` is told when it is kept."""
-        stored = now()
+        """Keep a reply, soon; until then, calls are answered from its flight. ``learn`` is told when it is kept.
+        ``stored``: when it was got, in microseconds since 1970, if not now."""
+        stored = now() if stored is None else stored
         if flight is not None:
             flight.kept = Kept(reply, stored, worth=worth)
 

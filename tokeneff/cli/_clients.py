@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from tokeneff._arguments import split_body
 from tokeneff.cli._output import UsageError
 
-# Options of the SDKs' methods, not of the request: a recorded body must not set them.
-_NOT_BODY = frozenset({"self", "extra_headers", "extra_query", "extra_body", "timeout"})
+__all__ = ["MissingSDKError", "import_sdk", "loopback_client", "split_body"]
 
 
 class MissingSDKError(UsageError):
@@ -34,13 +32,3 @@ def import_sdk(name: str) -> Any:
         return import_module(name)
     except ImportError as error:
         raise MissingSDKError(f"the {name} SDK is not installed: pip install 'tokeneff[{name}]'") from error
-
-
-def split_body(create: Callable[..., Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return keyword arguments that send *body*: what `create` does not know by name goes into `extra_body`."""
-    known = set(inspect.signature(create).parameters) - _NOT_BODY
-    arguments = {key: value for key, value in body.items() if key in known}
-    extra = {key: value for key, value in body.items() if key not in known}
-    if extra:
-        arguments["extra_body"] = extra
-    return arguments

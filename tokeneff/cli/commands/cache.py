@@ -1,8 +1,8 @@
 """See what a cache has kept, and forget or fill it.
 
-URL is as for tokeneff.Cache(URL). KEY is the beginning of a key, as `ls` and spans show it. Of a cache whose replies are
-encrypted, TOKENEFF_CACHE_KEY in the environment says its key (several are parted by commas); only `show` and `warm` need
-it.
+URL is as for tokeneff.Cache(URL). KEY is the beginning of a key, as `ls` and spans show it. Of a cache whose replies
+are encrypted, TOKENEFF_CACHE_KEY in the environment says its key (several are parted by commas); only `show` and
+`warm` need it.
 
 examples:
   tokeneff cache stats --store sqlite:///cache.db
