@@ -177,32 +177,36 @@ def foretell(name: str, requests: list[Request], provider: str) -> None:
     print(f"\n{name}: cached tokens, expected by the simulator against the provider's own counts")
     print(f"{'':10}{'conversation':46}{'calls':>6}{'said':>12}{'error':>9}{'per call':>10}{'share':>8}{'said':>8}")
     for mode in ("learning", "blind"):
-        whole = Errors()
-        states: dict[tuple[str, str], State] = {}
-        for request in requests:
-            if request.said is None:
-                continue
-            rule, pieces = rule_of(request.model, provider), request.pieces.marked(request.own)
-            # What other sessions wrote is not in these logs; the head is all that could be shared.
-            key = (request.model, request.conversation if request.own else "")
-            state = states.get(key, State())
-            split, after = serve(rule, state, pieces, request.at)
-            if mode == "learning":
-                after = told(rule, state, after, pieces, request.said, request.at)
-            states[key] = after
-            for errors in (whole, whole.by.setdefault(request.conversation, Errors())):
-                errors.add(split.read, request.said.read, request.said.total)
+        whole = errors(requests, provider, learns=mode == "learning")
         if len(whole.by) <= 20:
-            for conversation, errors in whole.by.items():
-                _print_errors(mode, conversation, errors)
+            for conversation, one in whole.by.items():
+                _print_errors(mode, conversation, one)
         _print_errors(mode, "all", whole)
 
 
-def _print_errors(mode: str, name: str, errors: Errors) -> None:
-    error, apart = errors.expected / max(errors.said, 1) - 1, errors.apart / max(errors.said, 1)
-    share, said = errors.expected / errors.input, errors.said / errors.input
+def errors(requests: list[Request], provider: str, *, learns: bool) -> Errors:
+    """Cached tokens as expected before each call, beside those that the provider said."""
+    whole = Errors()
+    states: dict[tuple[str, str], State] = {}
+    for request in requests:
+        if request.said is None:
+            continue
+        rule, pieces = rule_of(request.model, provider), request.pieces.marked(request.own)
+        # What other sessions wrote is not in these logs; the head is all that could be shared.
+        key = (request.model, request.conversation if request.own else "")
+        state = states.get(key, State())
+        split, after = serve(rule, state, pieces, request.at)
+        states[key] = told(rule, state, after, pieces, request.said, request.at) if learns else after
+        for found in (whole, whole.by.setdefault(request.conversation, Errors())):
+            found.add(split.read, request.said.read, request.said.total)
+    return whole
+
+
+def _print_errors(mode: str, name: str, found: Errors) -> None:
+    error, apart = found.expected / max(found.said, 1) - 1, found.apart / max(found.said, 1)
+    share, said = found.expected / found.input, found.said / found.input
     shown = name if len(name) <= 44 else f"{name[:12]}…{name[-30:]}"
-    print(f"{mode:10}{shown:46}{errors.calls:6}{errors.said:12,}{error:+9.2%}{apart:10.2%}{share:8.1%}{said:8.1%}")
+    print(f"{mode:10}{shown:46}{found.calls:6}{found.said:12,}{error:+9.2%}{apart:10.2%}{share:8.1%}{said:8.1%}")
 
 
 def replay(requests: dict[str, list[Request]]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -12,9 +13,7 @@ import openai
 
 import tokeneff
 from tokeneff._settings import settings_of
-from tokeneff.prices import Prices
 from tokeneff.promptcache import State, pieces_of, rule_of, serve
-from tokeneff.promptcache._policy import Placement
 from tokeneff.tokens import Counter
 
 KINDS = {
@@ -44,6 +43,9 @@ class Host:
         self.clock = 0.0
         self.silent = False
         """Whether replies leave out their usage."""
+        self.gate = threading.Event()
+        """Replies come once this is set."""
+        self.gate.set()
 
     def client(self, family: str = "anthropic", awaiting: bool = False, wrapped: bool = True, **more: Any) -> Any:
         kind = KINDS[family, awaiting]
@@ -55,11 +57,10 @@ class Host:
         return self.placing(client) if wrapped else client
 
     def placing(self, client: Any) -> Any:
-        """The client wrapped, with the policy right above the budgets, and its outcomes kept."""
-        wrapped = tokeneff.wrap(client)
+        """The client wrapped, and the outcomes of its calls kept."""
+        wrapped = tokeneff.wrap(client, cache=tokeneff.Cache(None, prompt=True))
         settings = settings_of(wrapped)
-        self.placement = Placement(Prices())
-        settings.policies = (self._kept, *settings.policies[:-1], self.placement.policy, settings.policies[-1])
+        settings.policies = (self._kept, *settings.policies)
         return wrapped
 
     def _kept(self, call: Any) -> Any:
@@ -76,6 +77,7 @@ class Host:
     def _answer(self, request: Any) -> Any:
         body = json.loads(request.content)
         self.bodies.append(body)
+        self.gate.wait(30.0)
         why = self.refuses(body)
         if why is not None:
             error = {"type": "error", "error": {"type": "invalid_request_error", "message": why}}

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import logging
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -15,6 +20,8 @@ from prompt_host import Host
 
 import tokeneff
 from tokeneff import _log
+from tokeneff.ledger import Ledger
+from tokeneff.promptcache._book import STAKE
 from tokeneff.tokens import _counter
 
 LONG = "The quick brown fox jumps over the lazy dog. " * 300
@@ -349,6 +356,37 @@ async def test_what_is_refused_by_openai_is_sent_again_without(awaiting: bool) -
         await done(client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": LONG}]))
     assert ["prompt_cache_key" in body for body in host.bodies] == [True, False, False]
     assert openai.__version__
+
+
+def test_calls_under_way_at_once_do_not_spend_the_same_stake() -> None:
+    host = Host()
+    client = host.client()
+    client.messages.create(**asked(messages=[{"role": "user", "content": "Hello"}], system=None, tools=None))
+    host.gate.clear()
+    bodies = [asked(system=None, tools=None, messages=[{"role": "user", "content": f"{n} {LONG}"}]) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(lambda body=body: client.messages.create(**body)) for body in bodies]
+        while len(host.bodies) < 9:
+            time.sleep(0.001)
+        host.gate.set()
+        assert [future.result().content[0].text for future in sent] == ["Fine."] * 8
+    assert 1 <= sum(bool(breakpoints(body)) for body in host.bodies) <= STAKE + 1
+
+
+def test_decisions_are_in_the_ledger(tmp_path: Path) -> None:
+    host = Host()
+    bare = host.client(wrapped=False)
+    ledger = f"sqlite:///{tmp_path / 'ledger.db'}"
+    client = tokeneff.wrap(bare, cache=tokeneff.Cache(None, prompt=True), ledger=ledger)
+    for _ in range(2):
+        client.messages.create(**asked())
+    with Ledger(ledger) as kept:
+        kept.flush()
+        with closing(kept.connect()) as link:
+            rows = link.execute("SELECT decisions FROM calls ORDER BY time").fetchall()
+    (first,), (second,) = (json.loads(row[0]) for row in rows)
+    assert (first[:2], second[:2]) == (["prompt cache", "breakpoints"],) * 2
+    assert first[2] < 0 < second[2]
 
 
 async def test_a_dropped_stream_and_a_reply_without_usage_do_no_harm() -> None:
