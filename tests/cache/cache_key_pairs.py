@@ -24,8 +24,9 @@ _REAL = ("$.temperature", "$.top_p")
 _FORM = ("stream", "stream_options")
 
 TEXTS = [
-    "", "a", "b", "ab", "1", "0", "True", "null", "None", '"', "\\", ",", ":", "a, b", "a: b", "\x00", "\n", "é", "e\u0301", "\ud800", "😀",
-    "u\x01\x00\x00\x00a", "[", "{", "0x", "user", "text", "tool", "content", "x" * 300, "i\x01\x00\x00\x00",
+    "", "a", "b", "ab", "1", "0", "True", "null", "None", '"', "\\", ",", ":", "a, b", "a: b", "\x00", "\n", "é",
+    "e\u0301", "\ud800", "😀", "u\x01\x00\x00\x00a", "[", "{", "0x", "user", "text", "tool", "content", "x" * 300,
+    "i\x01\x00\x00\x00",
 ]  # fmt: skip
 NUMBERS: list[Any] = [
     0, 1, -1, True, False, None, 0.0, -0.0, 1.0, 0.1, 2**31, -(2**31), 2**31 - 1, 2**63, 2**64, 10**40, 1e300, 5e-324,
@@ -88,7 +89,7 @@ def _value(value: Any, place: str) -> Any:
         return struct.pack(">d", value)
     if kind is dict or kind is MappingProxyType:
         members = [(name, _value(item, f"{place}.{name}")) for name, item in value.items()]
-        return frozenset(members) if _UNORDERED.fullmatch(place) else tuple(["object", *members])
+        return frozenset(members) if _UNORDERED.fullmatch(place) else ("object", *members)
     if kind is list or kind is tuple:
         listed = place if _UNORDERED.fullmatch(place) else f"{place}[]"
         return tuple([_value(item, listed) for item in value])

@@ -1,4 +1,4 @@
-"""Requests that differ have different keys, and the same request has the same, over very many pairs that nearly agree."""
+"""Requests that differ have different keys, and the same request the same, over very many pairs that nearly agree."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def _key(call: Call, asked: Asked) -> bytes:
 
 
 def _compared(pairs: int, seed: int) -> tuple[int, int]:
-    """Compare so many pairs, and each request with the last hundred thousands; how many pairs differed and how many not.
+    """Compare so many pairs, and each request with the last 200,000; how many pairs differed, and how many did not.
 
-    A different key for the same request is a needless miss, and an equal one for another a wrong answer: neither may be.
+    Another key for the same request is a needless miss, and the same for another a wrong answer: neither may be.
     """
     draw, call = Random(seed), call_of(client(), chat())
     known: dict[bytes, int] = {}
