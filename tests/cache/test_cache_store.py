@@ -182,10 +182,11 @@ def test_no_more_is_kept_than_there_is_room_for(store_url: str, clock: Clock) ->
         assert store.get(name(number)) is not None, "what came last is there"
         totals = store.totals()
         assert totals.size <= totals.limit == 64_000
+        if totals.evicted and "cluster" not in store_url:
+            assert totals.size > 64_000 - 1000, "and no more goes than has to"
     there = list(store.entries())
     assert (totals.entries, totals.size) == (len(there), sum(entry.size + 32 for entry in there))
     assert totals.entries + totals.evicted == 300
-    assert totals.size > 0.6 * 64_000
     store.close()
 
 

@@ -82,6 +82,9 @@ class Machine(RuleBasedStateMachine):
         gone = set(expected) - there
         if sum(32 + len(one.value) for one in expected.values()) <= LIMIT:
             assert not gone, "nothing goes without need"
+        elif gone:
+            left = sum(32 + len(expected[key].value) for key in there)
+            assert left + max(32 + len(expected[key].value) for key in gone) > LIMIT, "and no more than has to"
         self.evicted += len(gone)
         assert self.store.totals().evicted == self.evicted
         for lost in gone:

@@ -113,7 +113,7 @@ class File:
         turn = Turn(Path(f"{self.path}-turn"))
         try:
             with _taken(turn, until, self.path):
-                connection = _opened(self.path, self.tables, until)
+                connection = _opened_in_time(self.path, self.tables, until)
         except BaseException:
             turn.close()
             raise
@@ -173,6 +173,18 @@ def _taken(turn: Turn, until: float, path: Path) -> Generator[None]:
         yield
     finally:
         turn.give()
+
+
+def _opened_in_time(path: Path, tables: Tables, until: float) -> sqlite3.Connection:
+    """Opened again while others hold the file: one that only reads may put right what a crash left, or close as the
+    last of all, and take no turn."""
+    while True:
+        try:
+            return _opened(path, tables, until)
+        except sqlite3.OperationalError as fault:
+            if not busy(fault) or time.monotonic() >= until:
+                raise
+            pause()
 
 
 def _opened(path: Path, tables: Tables, until: float) -> sqlite3.Connection:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from tokeneff._forking import watch
@@ -66,7 +68,7 @@ class _Reader:
         while True:
             try:
                 return self._opened().execute(statement, args).fetchall()
-            except (sqlite3.Error, StoreError) as fault:
+            except (sqlite3.Error, OSError, StoreError) as fault:
                 if isinstance(fault, sqlite3.Error) and busy(fault) and time.monotonic() < until:
                     pause()
                     continue
@@ -95,9 +97,7 @@ class _Reader:
             return self._connection
         self.prepare()
         tables, path = self._file.tables, self._file.path
-        connection = sqlite3.connect(
-            f"{path.as_uri()}?mode=ro", uri=True, timeout=0, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(_uri(path), uri=True, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             if tables.version_of(connection, path) != tables.version:
                 raise StoreError(f"{path} is of an earlier version")
@@ -106,6 +106,15 @@ class _Reader:
             raise
         self._connection, self._identity = connection, found
         return connection
+
+
+def _uri(path: Path) -> str:
+    """A file that this process may not write, and nobody has begun to, is taken for one that stays as it is: SQLite
+    would have to make files beside it otherwise. Should it change all the same, values that are read are still checked.
+    """
+    begun = Path(f"{path}-wal")
+    fixed = path.exists() and not os.access(path, os.W_OK) and not (begun.exists() and begun.stat().st_size)
+    return f"{path.as_uri()}?{'immutable=1' if fixed else 'mode=ro'}"
 
 
 _abandoned: list[sqlite3.Connection] = []
