@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from hashlib import blake2b
 
 from tokeneff.prices._rates import Rates
 from tokeneff.promptcache import Mark, Pieces
-from tokeneff.promptcache._pieces import _next
 
 FIRST = 1_800_000_000.0
 
@@ -26,11 +26,12 @@ def made(*sizes: int | tuple[str, int], head: int = 0, blocks: int = 1, marks: S
     """
     chain: list[bytes] = []
     ends: list[int] = []
-    state, end = b"", 0
+    hashed, end = blake2b(digest_size=16), 0
     for place, size in enumerate(sizes):
         name, tokens = size if isinstance(size, tuple) else (str(place), size)
-        state, end = _next(state, name.encode()), end + tokens
-        chain.append(state)
+        hashed.update(f"{name};".encode())
+        end += tokens
+        chain.append(hashed.digest())
         ends.append(end)
     places = tuple(mark if isinstance(mark, Mark) else Mark(mark) for mark in marks)
     counts = tuple(blocks * (place + 1) for place in range(len(sizes)))

@@ -21,7 +21,8 @@ from tokeneff.prices._rates import Rates
 from tokeneff.promptcache._pieces import Mark, Pieces
 from tokeneff.promptcache._rules import Rule
 
-_MOST_ENTRIES = 20_000
+_MOST_ENTRIES = 8_192
+"""About a megabyte."""
 _PRIOR = 4_096
 """Tokens that count as read as promised, before a provider's own counts say how much is."""
 _NEAR = 0.05

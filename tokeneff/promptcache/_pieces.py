@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from tokeneff._plain import fields, items, string
 from tokeneff.tokens import Prompt
@@ -91,39 +91,37 @@ def pieces_of(
 
 
 def _chain(prompt: Prompt, dialect: str, body: Mapping[str, Any], unseen: int) -> Pieces:
-    pieces, blocks = prompt.pieces, _blocks(prompt, dialect, body)
-    state, tokens, count = b"", 0, 0
-    chain: list[bytes] = []
-    ends: list[int] = []
-    sizes: list[int] = []
+    # One running hash: its digest after each piece is that of all pieces so far.
+    hashed = blake2b(b"unseen" if unseen else b"", digest_size=16)
+    chain: list[bytes] = [hashed.digest()] if unseen else []
+    ends, sizes = [unseen] * len(chain), [1] * len(chain)
+    tokens, count, tools = unseen, len(chain), len(chain)
+    head, newest = tools, -1
     marks: list[Mark] = []
-    tools = head = 0
-    newest = -1
-
-    def add(digest: bytes, upto: int, size: int) -> None:
-        chain.append(digest)
-        ends.append(upto)
-        sizes.append(size)
-
-    if unseen:
-        state, tokens, count = b"unseen", unseen, 1
-        add(state, tokens, count)
-        tools = head = 1
-    for piece, content in zip(pieces, blocks, strict=True):
-        if piece.kind == "tools" and tools == len(chain):
-            tools = head = len(chain) + 1
-        elif piece.kind == "system" and head == len(chain):
-            head = len(chain) + 1
-        size = max(len(content), 1)
+    for piece, content in zip(prompt.pieces, _blocks(prompt, dialect, body), strict=True):
+        size = len(content) or 1
         if piece.marked:
             for place, part, ttl in _inner(content):
                 if part is not None:  # a prefix that ends within the piece
-                    add(_next(state, content_digest(part)), tokens + piece.tokens * place // size, count + place)
+                    inner = hashed.copy()
+                    inner.update(content_digest(part))
+                    chain.append(inner.digest())
+                    ends.append(tokens + piece.tokens * place // size)
+                    sizes.append(count + place)
                 marks.append(Mark(len(chain) - (part is not None), ttl))
-        tokens, count, state = tokens + piece.tokens, count + size, _next(state, piece.digest)
-        add(state, tokens, count)
-        if piece.kind != "assistant":
-            newest = len(chain) - 1
+        kind = piece.kind
+        tokens += piece.tokens
+        count += size
+        hashed.update(piece.digest)
+        if kind == "tools" and tools == len(chain):
+            tools = head = tools + 1
+        elif kind == "system" and head == len(chain):
+            head += 1
+        if kind != "assistant":
+            newest = len(chain)
+        chain.append(hashed.digest())
+        ends.append(tokens)
+        sizes.append(count)
     if body.get(MARKS[0]) and chain:
         marks.append(Mark(len(chain) - 1, string(_fields(body[MARKS[0]]).get("ttl"))))
     implicit = _fields(body.get("prompt_cache_options")).get("mode") != "explicit"
@@ -132,10 +130,6 @@ def _chain(prompt: Prompt, dialect: str, body: Mapping[str, Any], unseen: int) -
 
 def _fields(value: object) -> Mapping[str, Any]:
     return fields(value) or _NONE
-
-
-def _next(state: bytes, digest: bytes) -> bytes:
-    return blake2b(state + digest, digest_size=16).digest()
 
 
 def _blocks(prompt: Prompt, dialect: str, body: Mapping[str, Any]) -> list[Sequence[Any]]:
@@ -155,10 +149,11 @@ def _blocks(prompt: Prompt, dialect: str, body: Mapping[str, Any]) -> list[Seque
                 place += 1
     messages = items(body.get("input" if dialect == "responses" else "messages"))
     first = len(found) - len(messages)
-    for offset, message in enumerate(messages if first >= 0 else ()):
-        content = items(_fields(message).get("content"))
-        if content:
-            found[first + offset] = content
+    for place, message in enumerate(messages, first) if first >= 0 else ():
+        plain = cast("Mapping[str, Any]", message) if type(message) is dict else _fields(message)
+        content: Any = plain.get("content")
+        if type(content) is not str and content:
+            found[place] = items(content)
     return found
 
 

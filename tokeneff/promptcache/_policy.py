@@ -155,6 +155,8 @@ class Placement:
         Only now, when the reply is there: of two requests at once, neither can read what the other writes.
         """
         rule, pieces, at = request.rule, request.pieces, request.at
+        if rule.engine not in ("marks", "points"):
+            return None  # nothing that is asked for depends on what such a cache holds
         key = (request.site.host, request.model)
         with self.guard:
             pieces = pieces if said is None else pieces.scaled(said.total)
