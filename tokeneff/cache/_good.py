@@ -37,10 +37,10 @@ class _Said:
         self.endings: dict[Any, str | None] = {}
         """By choice; ``None`` for one that has not ended."""
         self.tools: set[str] = set()
-        self.why = ""
+        self.whys: list[str] = []
 
     def bad(self, why: str) -> None:
-        self.why = self.why or why
+        self.whys.append(why)
 
     def calls(self, tool: object) -> None:
         """Note the name of a tool call, be it in the call itself or in its function."""
@@ -64,8 +64,9 @@ def not_good(call: Call, reply: Reply, *, truncated: bool = False, exclude_tools
         said = _heard(call, reply)
     except (ValueError, RecursionError, UnicodeError):
         return "unreadable"
-    if said.why and not (said.why == "truncated" and truncated):
-        return said.why
+    for why in said.whys:
+        if why != "truncated" or not truncated:
+            return why
     return "excluded tool" if not said.tools.isdisjoint(exclude_tools) else ""
 
 
