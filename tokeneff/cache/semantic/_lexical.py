@@ -15,6 +15,21 @@ _BEGIN = 64
 """So many questions by their shared words are compared in full."""
 
 
+_GROWN = 1.25
+"""An entry's length is measured again when so many times as many questions are kept; weights have changed by then."""
+
+
+class _Text:
+    """One kept question."""
+
+    __slots__ = ("letters", "letters_length", "of", "words", "words_length")
+
+    def __init__(self, words: Counter[str], letters: Counter[str]) -> None:
+        self.words, self.letters = words, letters
+        self.words_length = self.letters_length = 0.0
+        self.of = 0
+
+
 class Lexical:
     """Finds the questions that share most with one, without vectors.
 
@@ -23,7 +38,7 @@ class Lexical:
     """
 
     def __init__(self) -> None:
-        self._texts: dict[int, tuple[Counter[str], Counter[str]]] = {}
+        self._texts: dict[int, _Text] = {}
         self._having: dict[str, dict[int, None]] = {}
         self._spread: Counter[str] = Counter()
 
@@ -32,61 +47,67 @@ class Lexical:
 
     def add(self, entry: int, text: str) -> None:
         """Let ``entry`` be found by its text."""
-        words, letters = self._texts[entry] = _features(text)
+        words, letters = _features(text)
+        self._texts[entry] = _Text(words, letters)
         for word in words:
             self._having.setdefault(word, {})[entry] = None
         self._spread.update(letters.keys())
 
     def remove(self, entry: int) -> None:
         """Let it be found no more."""
-        words, letters = self._texts.pop(entry, (Counter[str](), Counter[str]()))
-        for word in words:
+        text = self._texts.pop(entry)
+        for word in text.words:
             having = self._having[word]
             del having[entry]
             if not having:
                 del self._having[word]
-        self._spread.subtract(letters.keys())
-        for letter in letters:
+        self._spread.subtract(text.letters.keys())
+        for letter in text.letters:
             if not self._spread[letter]:
                 del self._spread[letter]
 
     def nearest(self, text: str, most: int) -> list[tuple[float, int]]:
         """The ``most`` entries that are likest to ``text``, as (likeness from 0 to 1, entry), likest first."""
         words, letters = _features(text)
-        weights, spread = self._weights(words), self._letter_weights(letters)
+        by_words, by_letters = self._weighted(words), self._weighted_letters(letters)
         found: dict[int, float] = {}
-        for word, weight in weights.items():
+        for word, weight in by_words.items():
             having = self._having.get(word, ())
             if len(having) * 4 <= len(self._texts) + 256:
-                gain = weight * weight
                 for entry in having:
-                    found[entry] = found.get(entry, 0.0) + gain
+                    found[entry] = found.get(entry, 0.0) + weight
         first = sorted(found, key=found.__getitem__, reverse=True)[: max(_BEGIN, 4 * most)]
-        own = _length(words, weights), _length(letters, spread)
-        scored = [(self._likeness(entry, (words, letters), (weights, spread), own), entry) for entry in first]
+        own = _length(words, by_words), _length(letters, by_letters)
+        scored = [
+            (self._likeness(self._texts[entry], (words, letters), (by_words, by_letters), own), entry)
+            for entry in first
+        ]
         scored.sort(reverse=True)
         return scored[:most]
 
     def _likeness(
         self,
-        entry: int,
+        text: _Text,
         mine: tuple[Counter[str], Counter[str]],
         weights: tuple[dict[str, float], dict[str, float]],
         own: tuple[float, float],
     ) -> float:
-        words, letters = self._texts[entry]
-        by_words = _cosine(mine[0], words, weights[0], own[0], self._weights(words))
-        by_letters = _cosine(mine[1], letters, weights[1], own[1], self._letter_weights(letters))
+        if text.of * _GROWN <= len(self._texts):
+            text.of = len(self._texts)
+            text.words_length = _length(text.words, self._weighted(text.words))
+            text.letters_length = _length(text.letters, self._weighted_letters(text.letters))
+        by_words = _shared(mine[0], text.words, weights[0], own[0] * text.words_length)
+        by_letters = _shared(mine[1], text.letters, weights[1], own[1] * text.letters_length)
         return (1 - _LETTERS) * by_words + _LETTERS * by_letters
 
-    def _weights(self, words: Iterable[str]) -> dict[str, float]:
-        total = len(self._texts) + 2
-        having = self._having
-        return {word: math.log(total / (len(having.get(word, ())) + 1)) + 0.1 for word in words}
+    def _weighted(self, words: Iterable[str]) -> dict[str, float]:
+        """The square of each word's weight."""
+        total, having = len(self._texts) + 2, self._having
+        return {word: (math.log(total / (len(having.get(word, ())) + 1)) + 0.1) ** 2 for word in words}
 
-    def _letter_weights(self, letters: Iterable[str]) -> dict[str, float]:
+    def _weighted_letters(self, letters: Iterable[str]) -> dict[str, float]:
         total, spread = len(self._texts) + 2, self._spread
-        return {letter: math.log(total / (spread[letter] + 1)) + 0.1 for letter in letters}
+        return {letter: (math.log(total / (spread[letter] + 1)) + 0.1) ** 2 for letter in letters}
 
 
 def _features(text: str) -> tuple[Counter[str], Counter[str]]:
@@ -101,14 +122,11 @@ def _features(text: str) -> tuple[Counter[str], Counter[str]]:
 
 
 def _length(counts: Counter[str], weights: dict[str, float]) -> float:
-    return math.sqrt(sum([(count * weights[key]) ** 2 for key, count in counts.items()]))
+    return math.sqrt(sum([count * count * weights[key] for key, count in counts.items()]))
 
 
-def _cosine(
-    mine: Counter[str], theirs: Counter[str], weights: dict[str, float], own: float, their_weights: dict[str, float]
-) -> float:
-    other = _length(theirs, their_weights)
-    if not own or not other:
+def _shared(mine: Counter[str], theirs: Counter[str], weights: dict[str, float], lengths: float) -> float:
+    """Their cosine."""
+    if not lengths:
         return 0.0
-    shared = mine.keys() & theirs.keys()
-    return min(1.0, sum([mine[key] * theirs[key] * weights[key] ** 2 for key in shared]) / (own * other))
+    return min(1.0, sum([mine[key] * theirs[key] * weights[key] for key in mine.keys() & theirs.keys()]) / lengths)

@@ -17,7 +17,7 @@ from tokeneff.cache.semantic._words import words_of
 
 NEIGHBOURS = 8
 """How many of the nearest questions are looked at."""
-FEATURES = 7
+FEATURES = 8
 LIKE = 0.3
 """Likeness below which a question is not near."""
 
@@ -172,7 +172,8 @@ def _features(
     record = kept.record
     for_it = sum([other.record is record for _, other in near])
     rival = max([likeness for likeness, other in near if other.record is not record], default=0.0)
-    mine, theirs = set(words_of(question).content), set(words_of(kept.question).content)
+    asked, answered = words_of(question), words_of(kept.question)
+    mine, theirs = set(asked.content), set(answered.content)
     return (
         1.0,
         like,
@@ -181,4 +182,5 @@ def _features(
         math.log2(1 + for_it) / math.log2(1 + NEIGHBOURS),
         (record.wrong + 0.3) / (record.seen + 1),
         len(mine & theirs) / max(1, len(mine | theirs)),
+        float(asked.words == answered.words and asked.exact == answered.exact),
     )
