@@ -170,6 +170,8 @@ def test_what_the_provider_says_is_believed() -> None:
     after = told(CLAUDE, state, after, then, Split(read=2040, written=3860), FIRST + 9)
     other = made(2000, ("summary", 700), head=1, marks=[0, 1])
     assert serve(CLAUDE, after, other, FIRST + 20)[0].read == 2040
+    back = made(2000, 3000, ("x", 10), head=1, marks=[0, 2])
+    assert serve(CLAUDE, after, back, FIRST + 20)[0].read == 2040
 
 
 def test_what_was_not_cached_at_all_is_not_expected_again() -> None:

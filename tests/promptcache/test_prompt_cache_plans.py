@@ -10,7 +10,7 @@ from prompt_kit import FIRST, made, rates
 
 from tokeneff.promptcache import Mark, Pieces, Rule, Split, State, rule_of, serve
 from tokeneff.promptcache._book import HOUR_STAKE, SLACK, STAKE, Book
-from tokeneff.promptcache._plan import Case, sent
+from tokeneff.promptcache._plan import Case, _legal, sent
 from tokeneff.promptcache._rhythm import GOING, Chances, Gaps, worth
 
 CLAUDE = rule_of("claude-sonnet-5", "anthropic")
@@ -88,6 +88,16 @@ def test_questions_that_nobody_goes_on_from_are_soon_left_alone() -> None:
     assert tag.cost <= tag.plain * (1 + 1 / SLACK) + STAKE * tag.longest
 
 
+def test_that_is_noticed_within_minutes_however_much_was_saved_before() -> None:
+    tag = Tag()
+    for turn in range(40):
+        tag.send(9.0 * turn, conversation(turn))
+    before = len(tag.splits)
+    for number in range(100):
+        tag.send(1000 + 30.0 * number, made((f"q{number}", 5000)))
+    assert sum(1 for split in tag.splits[before:] if split.written) < 20
+
+
 def test_of_such_questions_the_head_that_they_share_is_marked() -> None:
     tag = Tag()
     for number in range(300):
@@ -122,6 +132,10 @@ def test_a_longer_life_comes_first() -> None:
             lives = [mark.ttl for mark in marks]
             assert lives == sorted(lives, key=lambda life: life is None)
     assert marks[0].ttl == "1h"
+
+
+def test_what_comes_before_an_hour_is_asked_for_an_hour_too() -> None:
+    assert _legal({2: "5m", 0: "5m", 1: "1h"}) == [Mark(0, "1h"), Mark(1, "1h"), Mark(2)]
 
 
 def test_what_takes_no_breakpoint_gets_none() -> None:
