@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from tokeneff.cache._reply import Reply
@@ -131,7 +132,10 @@ class FollowedBody:
         """What a lost connection raises in this client's http library."""
         kind = getattr(self._http, gone.name, None)
         if isinstance(kind, type) and issubclass(kind, self._http.TransportError):
-            return kind(str(gone))
+            error = kind(str(gone))
+            with suppress(Exception):
+                error.__cause__ = None if gone.cause is None else gone.cause(str(gone))
+            return error
         return self._http.RemoteProtocolError(
             "peer closed connection without sending complete message body (incomplete chunked read)"
         )

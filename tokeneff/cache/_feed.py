@@ -291,7 +291,7 @@ def gone(error: BaseException) -> Gone:
         return Gone()
     kind = type(error)
     name = kind.__name__ if kind.__module__.partition(".")[0] in ("httpx", "httpx2") else ""
-    return Gone(name, str(error))
+    return Gone(name, str(error), None if error.__cause__ is None else type(error.__cause__))
 
 
 def _tell(told: Ended) -> None:

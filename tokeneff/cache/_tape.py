@@ -33,10 +33,12 @@ class Head(NamedTuple):
 class Gone(Exception):
     """A reply in the middle of which its connection was lost."""
 
-    def __init__(self, name: str = "", message: str = "") -> None:
+    def __init__(self, name: str = "", message: str = "", cause: type[BaseException] | None = None) -> None:
         super().__init__(message)
         self.name = name
         """The http library's name for the error, if it was one of its own."""
+        self.cause = cause
+        """What it was raised from."""
 
 
 class Source(Protocol):
