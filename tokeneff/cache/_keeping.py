@@ -74,15 +74,23 @@ def reread(tape: Tape, exchange: Exchange) -> None:
 
 def _reply(tape: Tape, exchange: Exchange) -> Reply | None:
     head, call = tape.head, exchange.call
-    if head is None or tape.full or not _whole(tape, exchange):
+    if head is None or tape.full or not tape.chunks:
+        return None
+    broken = not tape.ended or tape.gone is not None
+    if broken and not _has_its_end(tape, exchange):
         return None
     kind = _header(head, "content-type").lower().partition(";")[0].strip()
     form: Form = "json" if kind.endswith("json") else "sse" if kind.startswith("text/event-stream") else "bytes"
     pieces = _decoded(tape, head)
     body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     streams = call.stream or bool(head.sent.get("stream"))
+    done = b"[DONE]" in body[-64:]
+    if broken and not (done or call.endpoint.dialect in _ENDS_WITH_ITS_EVENT):
+        return None
+    if form == "bytes" and (kind == "text/html" or (call.endpoint.dialect is not None and "eventstream" not in kind)):
+        return None  # some proxy's page
     if streams:
-        good = form != "json" and (exchange.reader.terminal or b"[DONE]" in body[-64:])
+        good = form != "json" and (done or exchange.reader.terminal)
     else:
         good = bool(body) and (form != "json" or _is_sound(exchange, body))
     if not good:
@@ -96,15 +104,9 @@ def _reply(tape: Tape, exchange: Exchange) -> Reply | None:
     return Reply(form, _kept(head), body, cuts, times, asked)
 
 
-def _whole(tape: Tape, exchange: Exchange) -> bool:
-    """Whether all that matters is there: read to its end, or closed by a caller who had seen it."""
-    if tape.ended and tape.gone is None:
-        return True
-    if not tape.chunks:
-        return False
-    return b"[DONE]" in tape.chunks[-1][-64:] or (
-        exchange.reader.terminal and exchange.call.endpoint.dialect in _ENDS_WITH_ITS_EVENT
-    )
+def _has_its_end(tape: Tape, exchange: Exchange) -> bool:
+    """Whether its caller, who has not read it to the last byte, had seen all that matters."""
+    return b"[DONE]" in tape.chunks[-1][-64:] or exchange.reader.terminal
 
 
 def _is_sound(exchange: Exchange, body: bytes) -> bool:
