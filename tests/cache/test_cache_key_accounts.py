@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from cache_key_kit import call_of, chat, client, key, messages, wrapped
+from cache_key_kit import Ask, call_of, chat, client, key, messages, wrapped
 
 from tokeneff.cache._key import key_of, scope_of
 
@@ -282,12 +283,30 @@ def test_a_client_that_is_gone_leaves_nothing_behind() -> None:
     assert used() == before
 
 
-@pytest.mark.parametrize("sdk", ["openai", "anthropic"])
-def test_plain_clients_are_looked_at_once(sdk: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("made", "ask"),
+    [
+        (client(), chat()),
+        (client("anthropic"), messages()),
+        (azure(azure_ad_token_provider=never), chat()),
+        (bedrock(), messages()),
+        (vertex(), messages()),
+    ],
+)
+def test_a_client_is_looked_at_once(made: Any, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     from tokeneff.cache import _account
 
-    made, ask = client(sdk), chat() if sdk == "openai" else messages()
     call = call_of(made, ask)
     known = key_of(call)
     monkeypatch.setattr(_account, "_found", lambda *_: never())
     assert key_of(call) == known
+
+
+def test_credentials_that_cannot_be_compared_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="tokeneff"):
+        key(chat(), client())
+        key(chat(), azure(azure_ad_token_provider=never), account="acme")
+        assert not caplog.records
+        for provider in (never, lambda: never()):
+            key(chat(), azure(azure_ad_token_provider=provider))
+    assert [record.args for record in caplog.records] == [("AzureOpenAI",)]

@@ -74,9 +74,10 @@ _NUMBERS = frozenset(
 )
 """Fields that are real numbers to every API that has them: 0 and 0.0 are the same there."""
 _WHOLE = 2.0**53
-_MOST_ORDERS = 4096
+_MOST_ORDERS, _MOST_NAMES = 4096, 16
 
-_PLAIN = frozenset((str, int, float, bool, type(None), dict, list))
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+_PLAIN = _SCALARS | {dict, list}
 _absent: set[type[Any]] = set()
 _orders: dict[tuple[str, ...], tuple[str, ...]] = {}
 """Names of members as they came, and sorted: there are few such rows."""
@@ -169,6 +170,8 @@ def _top(body: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
 def _shaped(value: Any, rule: Rule | None) -> Any:
     kind = cast("type[Any]", type(value))
     if kind is list and rule is not None:
+        if _SCALARS.issuperset(map(type, value)):
+            return value  # a million tokens, say
         return [item if type(item) is str else _shaped(item, rule) for item in value]
     if kind is dict and rule is not None:
         return {
@@ -184,9 +187,11 @@ def _sorted(members: Mapping[Any, Any]) -> tuple[str, ...]:
     if found is None:
         if not all(type(name) is str for name in names):
             raise _Strange
-        if len(_orders) >= _MOST_ORDERS:
-            _orders.clear()
-        found = _orders[names] = tuple(sorted(names))
+        found = tuple(sorted(names))
+        if len(names) <= _MOST_NAMES:
+            if len(_orders) >= _MOST_ORDERS:
+                _orders.clear()
+            _orders[names] = found
     return found
 
 
@@ -202,8 +207,8 @@ def _check(value: Any) -> None:
             if type(item) is not str:
                 _check(item)
     elif kind is list:
-        for item in value:
-            if type(item) is not str:
+        if not _SCALARS.issuperset(map(type, value)):
+            for item in value:
                 _check(item)
     else:
         raise _Strange
