@@ -26,7 +26,7 @@ class Readers:
     """
 
     def __init__(self, file: File) -> None:
-        self._path = file.path
+        self._file = file
         self._readers = [_Reader(file) for _ in range(_COUNT)]
 
     def rows(self, statement: str, args: tuple[object, ...], patience: float) -> list[tuple[Any, ...]]:
@@ -36,13 +36,21 @@ class Readers:
             StoreUnavailable: they cannot be had within ``patience`` seconds, or not at all now.
         """
         until = time.monotonic() + patience
+        try:
+            return self._read(statement, args, until)
+        except StoreUnavailable:
+            with self._file.step(max(until - time.monotonic(), 0.0)):  # makes it, or puts right what a crash left
+                pass
+            return self._read(statement, args, until)
+
+    def _read(self, statement: str, args: tuple[object, ...], until: float) -> list[tuple[Any, ...]]:
         for reader in self._readers:
             if reader.guard.acquire(blocking=False):
                 break
         else:
             reader = self._readers[threading.get_ident() % _COUNT]
-            if not reader.guard.acquire(timeout=patience):
-                raise StoreUnavailable(f"{self._path} is busy")
+            if not reader.guard.acquire(timeout=max(until - time.monotonic(), 0.0)):
+                raise StoreUnavailable(f"{self._file.path} is busy")
         try:
             return reader.rows(statement, args, until)
         finally:
@@ -64,7 +72,6 @@ class _Reader:
         watch(self)
 
     def rows(self, statement: str, args: tuple[object, ...], until: float) -> list[tuple[Any, ...]]:
-        again = False
         while True:
             try:
                 return self._opened().execute(statement, args).fetchall()
@@ -73,11 +80,7 @@ class _Reader:
                     pause()
                     continue
                 self.prepare()
-                if again:
-                    raise StoreUnavailable(f"{self._file.path}: {told(fault)}") from fault
-            again = True
-            with self._file.step(max(until - time.monotonic(), 0.0)):  # makes it, or puts right what a crash left
-                pass
+                raise StoreUnavailable(f"{self._file.path}: {told(fault)}") from fault
 
     def prepare(self) -> None:
         connection, self._connection, self._identity = self._connection, None, None

@@ -22,7 +22,10 @@ class Touch(NamedTuple):
 
 
 class Touched:
-    """Hits that the store does not know of yet. What a killed process did not tell is lost."""
+    """Hits that the store does not know of yet. What a killed process did not tell is lost.
+
+    Nobody may hold another guard while asking for these (see `tokeneff._forking`: a fork takes all of them).
+    """
 
     def __init__(self) -> None:
         self.abandon()

@@ -78,9 +78,9 @@ class SqliteCacheStore:
         return rows.entry(found[0])
 
     def put(self, key: bytes, value: bytes, labels: Labels, ttl: int | None, stored: int | None = None) -> bool:
-        now, size = self.now(), len(key) + len(value)
+        now, size, touches = self.now(), len(key) + len(value), self._touched.take()
         with self._step() as db:
-            rows.touch(db, self._touched.take())
+            rows.touch(db, touches)
             rows.sweep(db, now)
             rows.remove(db, key)
             if size > self.max_bytes or (ttl is not None and ttl <= 0):
