@@ -31,7 +31,14 @@ def client(sdk: str = "openai", *, flavour: str = "sync", **options: Any) -> Any
     kind = {"openai": "OpenAI", "anthropic": "Anthropic"}[sdk]
     url = "https://host.example/v1" if sdk == "openai" else "https://host.example"
     made = getattr(module, kind if flavour == "sync" else f"Async{kind}")
-    return wrapped(made(**{"api_key": "k", "base_url": url, **options}))
+    return wrapped(made(**{"api_key": "k", "base_url": url, "http_client": http(sdk, flavour=flavour), **options}))
+
+
+def http(sdk: str = "openai", *, flavour: str = "sync", **options: Any) -> Any:
+    """An HTTP client that is made quickly, for it is to verify nothing."""
+    module: Any = openai if sdk == "openai" else anthropic
+    made = module.DefaultHttpxClient if flavour == "sync" else module.DefaultAsyncHttpxClient
+    return made(verify=False, **options)
 
 
 def wrapped(bare: Any) -> Any:

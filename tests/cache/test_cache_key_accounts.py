@@ -12,7 +12,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from cache_key_kit import Ask, call_of, chat, client, key, messages, wrapped
+from cache_key_kit import Ask, call_of, chat, client, http, key, messages, wrapped
 
 from tokeneff.cache._key import key_of, scope_of
 
@@ -22,15 +22,15 @@ BEDROCK = {"aws_region": "us-east-1", "aws_access_key": "a", "aws_secret_key": "
 
 
 def azure(**options: Any) -> Any:
-    return wrapped(openai.AzureOpenAI(**{**AZURE, **options}))
+    return wrapped(openai.AzureOpenAI(**{**AZURE, "http_client": http(), **options}))
 
 
 def bedrock(**options: Any) -> Any:
-    return wrapped(anthropic.AnthropicBedrock(**{**BEDROCK, **options}))
+    return wrapped(anthropic.AnthropicBedrock(**{**BEDROCK, "http_client": http("anthropic"), **options}))
 
 
 def vertex(**options: Any) -> Any:
-    return wrapped(anthropic.AnthropicVertex(**{**VERTEX, **options}))
+    return wrapped(anthropic.AnthropicVertex(**{**VERTEX, "http_client": http("anthropic"), **options}))
 
 
 def never() -> str:
@@ -47,7 +47,7 @@ def test_what_does_not_leave_does_not_count() -> None:
         made.with_options(timeout=3.0),
         made.copy(),
         client(default_headers={"User-Agent": "x", "X-Request-Id": "1", "traceparent": "00-1"}),
-        client(http_client=openai.DefaultHttpxClient(timeout=3.0)),
+        client(http_client=http(timeout=3.0)),
     ]
     assert {key(chat(), one) for one in same} == {known}
     assert key(chat(timeout=5.0, extra_headers={"Idempotency-Key": "1", "X-Stainless-Foo": "1"}), made) == known
@@ -70,7 +70,7 @@ def test_a_client_changed_in_place_is_another() -> None:
 
 def test_a_header_counts_wherever_it_was_given() -> None:
     at_the_client = client(default_headers={"X-Tenant": "a"})
-    below = client(http_client=openai.DefaultHttpxClient(headers={"x-tenant": "a"}))
+    below = client(http_client=http(headers={"x-tenant": "a"}))
     known = key(chat(extra_headers={"x-tenant": "a"}))
     assert known == key(chat(), at_the_client) == key(chat(), below)
     assert known != key(chat()) != key(chat(extra_headers={"x-tenant": "b"}))
@@ -177,7 +177,7 @@ def test_vertex_projects_regions_and_credentials() -> None:
 
 def test_cookies_count_but_for_those_of_front_ends() -> None:
     def with_cookies(**cookies: str) -> Any:
-        return client(http_client=openai.DefaultHttpxClient(cookies=cookies))
+        return client(http_client=http(cookies=cookies))
 
     assert key(chat(), with_cookies(session="a")) != key(chat(), with_cookies(session="b"))
     assert key(chat(), with_cookies(__cf_bm="a", _cfuvid="b")) == key(chat())
@@ -188,12 +188,12 @@ def test_what_cannot_be_seen_stands_for_itself() -> None:
         never()
 
     def hooked(function: Any) -> Any:
-        return client(http_client=openai.DefaultHttpxClient(event_hooks={"request": [function]}))
+        return client(http_client=http(event_hooks={"request": [function]}))
 
     assert key(chat(), hooked(hook)) == key(chat(), hooked(hook))
     assert len({key(chat(), hooked(hook)), key(chat(), hooked(lambda request: None)), key(chat())}) == 3
     assert key(chat(), hooked(hook), account="acme") == key(chat(), account="acme")
-    basic = [client(http_client=openai.DefaultHttpxClient(auth=("u", word))) for word in ("a", "b")]
+    basic = [client(http_client=http(auth=("u", word))) for word in ("a", "b")]
     assert len({key(chat(), made) for made in basic}) == 2
 
 
@@ -229,38 +229,30 @@ def test_clients_of_a_subclass() -> None:
     assert keys[0] == keys[2] != keys[1] != key(chat())
 
 
-PROCESS = """
-import sys
-sys.path[:0] = sys.argv[1:3]
-import openai, anthropic
-from cache_key_kit import chat, client, key, messages, wrapped
-import test_cache_key_accounts as these
-for made, ask in (
-    (client(), chat()),
-    (client("anthropic"), messages()),
-    (these.azure(api_key="k"), chat()),
-    (these.bedrock(), messages()),
-    (these.vertex(access_token="a"), messages()),
-    (these.azure(azure_ad_token_provider=these.never), chat()),
-    (these.bedrock(aws_access_key=None, aws_secret_key=None), messages()),
-    (these.vertex(), messages()),
-):
-    print(key(ask, made).hex())
-"""
-
-
-def _elsewhere() -> list[str]:
-    here = os.path.dirname(__file__)
-    home = os.path.dirname(os.path.dirname(here))
-    done = subprocess.run(
-        [sys.executable, "-c", PROCESS, home, here], capture_output=True, text=True, timeout=120, check=True
-    )
-    return done.stdout.split()
+def keys_here() -> list[str]:
+    """Of clients whose credentials can be compared, and then of those whose cannot."""
+    made = [
+        (client(), chat()),
+        (client("anthropic"), messages()),
+        (azure(api_key="k"), chat()),
+        (bedrock(), messages()),
+        (vertex(access_token="a"), messages()),
+        (azure(azure_ad_token_provider=never), chat()),
+        (bedrock(aws_access_key=None, aws_secret_key=None), messages()),
+        (vertex(), messages()),
+    ]
+    return [key(ask, one).hex() for one, ask in made]
 
 
 def test_processes_share_what_can_be_shown_to_be_equal_and_nothing_else() -> None:
-    one, other = _elsewhere(), _elsewhere()
-    assert len(one) == 8
+    here = os.path.dirname(__file__)
+    home = os.path.dirname(os.path.dirname(here))
+    run = "import sys; sys.path[:0] = sys.argv[1:]; import test_cache_key_accounts as it; print(*it.keys_here())"
+    done = subprocess.run(
+        [sys.executable, "-c", run, home, here], capture_output=True, text=True, timeout=120, check=True
+    )
+    one, other = keys_here(), done.stdout.split()
+    assert len(other) == 8
     assert one[:5] == other[:5]
     assert not set(one[5:]) & set(other[5:])
 
