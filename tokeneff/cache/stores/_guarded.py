@@ -25,6 +25,8 @@ _FIRST = 1.0
 """Seconds for the first contact of a process, which connects, where that is more."""
 _IN_BACKGROUND = 5.0
 """Seconds that a look from the background may take."""
+_WRITELESS = 0.5
+"""Seconds that writing is left alone after it failed."""
 _NOBODY = bytes(32)
 
 
@@ -38,7 +40,8 @@ class GuardedCacheStore:
     What calls ask (`get`, `put`, `drop`, `lead`, `led`, `leading`, `now`) never raises. A question that fails or is not
     answered in time has the store be *away*: it is left alone for half a second, and then looked after by one thread,
     after twice the time each time, up to 30 s. Meanwhile nothing is found, nothing is kept, and whoever asks to lead
-    does. Where only writing fails (:class:`NotKept`), what is there is still found.
+    does. Where only writing fails (:class:`NotKept`), what is there is still found, and half a second later writing is
+    tried again.
 
     What people ask (`entries`, `purge`, `totals`) raises ``StoreUnavailable`` as the store does: that nothing was
     purged has to be said.
@@ -59,6 +62,7 @@ class GuardedCacheStore:
             store.patience = patience  # pyright: ignore[reportAttributeAccessIssue]
         self._told = told
         self._offset = 0
+        self._unwritable = 0.0
         self._breaker = Breaker(self._look, self._changed)
         self.guard = threading.Lock()
         watch(self)
@@ -76,16 +80,16 @@ class GuardedCacheStore:
         return self._asked(None, self.store.get, key)
 
     def put(self, key: bytes, value: bytes, labels: Labels, ttl: int | None, stored: int | None = None) -> bool:
-        return self._asked(False, self.store.put, key, value, labels, ttl, stored)
+        return self._written(False, self.store.put, key, value, labels, ttl, stored)
 
     def drop(self, key: bytes) -> bool:
-        return self._asked(False, self.store.drop, key)
+        return self._written(False, self.store.drop, key)
 
     def lead(self, key: bytes, owner: str, lease: int) -> bool:
-        return self._asked(True, self.store.lead, key, owner, lease)
+        return self._written(True, self.store.lead, key, owner, lease)
 
     def led(self, key: bytes, owner: str) -> None:
-        self._asked(None, self.store.led, key, owner)
+        self._written(None, self.store.led, key, owner)
 
     def leading(self, key: bytes) -> bool:
         return self._asked(False, self.store.leading, key)
@@ -123,12 +127,18 @@ class GuardedCacheStore:
     def _reachable(self) -> bool:
         return self.instant or self._breaker.reachable(max(self.patience, _FIRST))
 
+    def _written(self, otherwise: T, question: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        if time.monotonic() < self._unwritable:
+            return otherwise
+        return self._asked(otherwise, question, *args, **named)
+
     def _asked(self, otherwise: T, question: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         if not self._reachable():
             return otherwise
         try:
             answer = question(*args, **named)
         except NotKept as fault:
+            self._unwritable = time.monotonic() + _WRITELESS
             log_once(("cache not kept", self.url), "the cache %s keeps nothing for now: %s", self.url, fault)
         except StoreUnavailable as fault:
             self._breaker.failed(fault)
