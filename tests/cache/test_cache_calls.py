@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from cache_lab import ASKED, CHAT, COST, FLAVOURS, GPT, SAID, WAYS, Lab, Way, fresh, read, ready, said
 
 import tokeneff
-from tokeneff.cache import _place, normalised
+from tokeneff.cache import _place, _renewing, normalised
 from tokeneff.cache._place import settled
 from tokeneff.testing import Reply, ToolCall, Usage, faults
 
@@ -215,7 +216,23 @@ def _pause(flavour: str) -> Any:
     return time.sleep(0.01) if flavour == "sync" else asyncio.sleep(0.01)
 
 
-async def test_a_renewal_has_the_request_as_it_was_asked(lab: Lab) -> None:
+async def test_how_old_a_reply_may_be_is_for_who_asks_to_say(lab: Lab) -> None:
+    CHAT.ask(lab.client("openai", "sync"))
+    settled()
+    await asyncio.sleep(0.2)
+    CHAT.ask(lab.client("openai", "sync", {"ttl": 0.1}))
+    assert (said(), lab.sent) == (("miss", ""), 2)
+    CHAT.ask(lab.client("openai", "sync", {"ttl": "1h"}))
+    assert (said(), lab.sent) == (("hit", ""), 2)
+
+
+async def test_a_renewal_has_the_request_as_it_was_asked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(threading.Thread):
+        def run(self) -> None:
+            time.sleep(0.2)
+            super().run()
+
+    monkeypatch.setattr(_renewing.threading, "Thread", Late)
     client = lab.client("openai", "sync", {"ttl": 0.1, "stale": "1h"})
     messages = [dict(ASKED[0])]
     CHAT.ask(client, messages=messages)

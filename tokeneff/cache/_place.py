@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tokeneff.cache.semantic import Neighbourhoods, Semantic
     from tokeneff.cache.stores import CacheStore, Labels
 
+_PATIENCE = 0.5
+"""Seconds that a call waits for a store before the store counts as away, and calls do without it. What a store that is
+only busy answers late still saves a call; one that is gone is waited for once."""
+
 
 class Place:
     """One store's key space.
@@ -201,7 +205,7 @@ def place_of(cache: Cache) -> Place | None:
 
             store: Any = open_cache_store(given, cache.max_size) if isinstance(given, str) else given
             if not store.instant and not isinstance(store, GuardedCacheStore):
-                store = GuardedCacheStore(store)
+                store = GuardedCacheStore(store, _PATIENCE)
             found = _named[name] = Place(store, Codec(cache.key))
         return found
 
