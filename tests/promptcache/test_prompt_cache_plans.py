@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prompt_kit import FIRST, made, rates
 
+from tokeneff.adapters._hosts import Site
 from tokeneff.promptcache import Mark, Pieces, Rule, Split, State, rule_of, serve
 from tokeneff.promptcache._book import HOUR_STAKE, SLACK, STAKE, Book
+from tokeneff.promptcache._means import Means, means_of
 from tokeneff.promptcache._plan import Case, _legal, sent
 from tokeneff.promptcache._rhythm import GOING, Chances, Gaps, worth
 
@@ -161,6 +164,9 @@ def test_what_a_written_token_is_worth() -> None:
     slow = Chances(0.5, 0.4, 0.1)
     assert worth(slow, slow, 0.1, 1.25, 2.0).ttl == "1h"
     assert worth(sure, sure, 0.1, 1.25, 2.0).ttl == "5m"
+    # Of a conversation that will be long, the first request is written only if the next one is likely enough to come.
+    assert worth(Chances(0.2, 0.0, 0.8), GOING, 0.1, 1.25, None).ttl is None
+    assert worth(Chances(0.3, 0.0, 0.7), GOING, 0.1, 1.25, None).ttl == "5m"
 
 
 _STEPS = st.lists(
@@ -204,3 +210,24 @@ def test_never_dearer_than_without_but_for_the_stake(
         assert len(marks) <= 4
         stake = HOUR_STAKE if any(split.written_1h for split in tag.splits) else STAKE
         assert tag.cost <= tag.plain + tag.plain // SLACK + stake * tag.longest + len(tag.splits)
+
+
+@pytest.mark.parametrize(
+    ("family", "host", "means"),
+    [
+        ("anthropic", "api.anthropic.com", Means(marks=True, hours=True)),
+        ("anthropic", "bedrock-runtime.us-east-1.amazonaws.com", Means(marks=True)),
+        ("anthropic", "us-east5-aiplatform.googleapis.com", Means(marks=True)),
+        ("anthropic", "aiplatform.googleapis.com", Means(marks=True)),
+        ("anthropic", "api.anthropic.com.example", Means()),
+        ("anthropic", "localhost", Means()),
+        ("anthropic", "api.openai.com", Means()),
+        ("openai", "api.openai.com", Means(key=True)),
+        ("openai", "eu.api.openai.com", Means(key=True)),
+        ("openai", "my.openai.azure.com", Means()),
+        ("openai", "openrouter.ai", Means()),
+        ("openai", "notapi.openai.com.example", Means()),
+    ],
+)
+def test_what_each_host_understands(family: str, host: str, means: Means) -> None:
+    assert means_of(family, Site("any", host, 443, host)) == means

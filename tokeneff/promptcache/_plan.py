@@ -70,27 +70,23 @@ def sent(case: Case) -> tuple[Plan, State]:
     return chosen, state
 
 
-def values(rates: Rates, book: Book, place: Place) -> tuple[Worth, Worth]:
+def values(case: Case) -> tuple[Worth, Worth]:
     """What a token is worth that is written now: of the conversation, and of its head."""
-    whole = float(rates.input)
-    prices = float(rates.cache_read) / whole, float(rates.cache_write) / whole, float(rates.cache_write_1h) / whole
-    going = book.going.chances
-    first = book.opening.chances if place.opening else going
-    again = book.head.chances
-    tail, head = worth(first, going, *prices), worth(again, again, *prices)
+    book, rates, whole = case.book, case.rates, float(case.rates.input)
+    read, write, hour = float(rates.cache_read) / whole, float(rates.cache_write) / whole, None
+    if case.hours:
+        hour = float(rates.cache_write_1h) / whole
+    going, again = book.going.chances, book.head.chances
+    first = book.opening.chances if case.place.opening else going
     # An hour costs four times as much above plain input: no prior is enough for that.
-    return _sure(tail, book.going.paused or book.opening.paused), _sure(head, book.head.paused)
-
-
-def _sure(value: Worth, paused: bool) -> Worth:
-    return value if paused else value._replace(long=-1.0)
+    paused = book.going.paused or book.opening.paused
+    tail = worth(first, going, read, write, hour if paused else None)
+    return tail, worth(again, again, read, write, hour if book.head.paused else None)
 
 
 def _candidates(case: Case) -> list[list[Mark]]:
     rule, pieces, markable = case.rule, case.pieces, case.markable
-    tail_worth, head_worth = values(case.rates, case.book, case.place)
-    if not case.hours:
-        tail_worth, head_worth = tail_worth._replace(long=-1.0), head_worth._replace(long=-1.0)
+    tail_worth, head_worth = values(case)
     heads = [
         end - 1
         for end in dict.fromkeys((pieces.head, pieces.tools))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple, TypeAlias
 
 SOON = 300.0
@@ -76,7 +77,7 @@ class Gaps:
 
 
 class Worth(NamedTuple):
-    """What a token is worth that is written now, less what writing costs above plain input; 1 is its input price."""
+    """What a token is worth that is written now instead of with the next request; 1 is its input price."""
 
     short: float
     """Written for five minutes."""
@@ -91,21 +92,26 @@ class Worth(NamedTuple):
         return "1h" if self.long > self.short else "5m"
 
 
-def worth(first: Chances, then: Chances, read: float, write: float, write_1h: float) -> Worth:
-    """What is to be expected of writing a token of the prompt to the cache.
+def worth(first: Chances, then: Chances, read: float, write: float, write_1h: float | None) -> Worth:
+    """What is to be expected of writing a token of the prompt to the cache now.
 
     With chances ``a`` (soon), ``b`` (later) and ``d`` (never) of each next request, a read at ``r`` of the input price
     saves ``1 - r``, and what is kept for five minutes is written again, for ``w - 1``, after a longer pause. So the
-    value ``V`` of a token that is in the cache solves ``V = a (1 - r + V) + b (V - (w - 1))``.
+    value ``V`` of a token that is in the cache solves ``V = a (1 - r + V) + b (V - (w - 1))``. What could as well be
+    written by the next request, if one comes, is not to the credit of writing now: that is taken off.
 
     Args:
         first: of the next request. then: of each after it.
-        read, write, write_1h: prices, as parts of the input price.
+        read, write, write_1h: prices, as parts of the input price; ``None``: an hour is not asked for.
     """
+    saved, paid = 1 - read, write - 1
+    paid_1h = math.inf if write_1h is None else write_1h - 1
     never = max(then.never, 1 / _LONGEST)
-    short = (then.soon * (1 - read) - then.later * (write - 1)) / never
-    long = (then.soon + then.later) * (1 - read) / never
+    short = max((then.soon * saved - then.later * paid) / never, 0.0)
+    long = (then.soon + then.later) * saved / never
+    again = max(0.0, short - paid)
+    comes = first.soon + first.later
+    waiting = comes * max(again, long - paid_1h)
     return Worth(
-        first.soon * (1 - read + max(short, 0.0)) + first.later * max(0.0, short - (write - 1)) - (write - 1),
-        (first.soon + first.later) * (1 - read + long) - (write_1h - 1),
+        first.soon * (saved + short) + first.later * again - paid - waiting, comes * (saved + long) - paid_1h - waiting
     )
