@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from tokeneff._adrive import adrive
+from tokeneff._attaching import attach
 from tokeneff._drive import drive
 from tokeneff._duplicates import TRACED
 from tokeneff._exchange import SKIP, active
@@ -19,7 +20,7 @@ from tokeneff._flow import Call, Run
 from tokeneff._log import log_once
 from tokeneff._send import asend, make_call, send
 from tokeneff._settings import KEY, Settings
-from tokeneff._watch import attach, body_of
+from tokeneff._watch import body_of
 from tokeneff.adapters import Family
 
 _classes: WeakKeyDictionary[type, ref[type]] = WeakKeyDictionary()

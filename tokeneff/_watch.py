@@ -27,7 +27,8 @@ from tokeneff.errors import BudgetExceeded
 if TYPE_CHECKING:
     from tokeneff._flow import Failure
     from tokeneff._sse import Scout
-    from tokeneff.cache._feed import AsyncFeed, Feed
+    from tokeneff.cache._feed import Feed
+    from tokeneff.cache._feed_async import AsyncFeed
 
 _KEEP = 16 * 1024 * 1024
 """Bytes kept of a reply that the caller reads as bytes, to find its usage at the end; beyond, it is unknown."""
@@ -284,20 +285,3 @@ def body_of(response: Any) -> WatchedBody | None:
         inner = getattr(stream, "_stream", None) or getattr(stream, "_body", None)
         stream = inner or getattr(stream, "_async_body", None)
     return None
-
-
-def attach(response: Any, exchange: Exchange, *, awaiting: bool) -> WatchedBody | None:
-    """Put a watch inside the response's body; ``None`` where the response has no place for one."""
-    bound = response.stream
-    body = getattr(bound, "_stream", None)
-    if body is None:
-        return None
-    feed = None
-    if exchange.tape is not None and not response.is_closed:
-        from tokeneff.cache._feed import AsyncFeed, Feed
-
-        body = feed = (AsyncFeed if awaiting else Feed)(body, exchange.tape)
-    kind = WatchedAsyncStream if awaiting else WatchedStream
-    watched = kind(body, exchange, response, feed)
-    bound._stream = watched
-    return watched

@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, cast
 
 import pytest
-from cache_replay_kit import PATIENCE, Reader, Sharing, client_of
+from cache_replay_kit import HELLO, PATIENCE, Reader, Sharing, client_of, plain
 
 from tokeneff._adrive import adrive
 from tokeneff._drive import Sent
@@ -295,3 +295,59 @@ async def test_waiting_in_vain_ends_in_time() -> None:
 
     assert await adrive(Run([waiting], cast("Any", None)), send) == "the reply"
     assert seen == ["in vain"]
+
+
+@pytest.mark.parametrize(("sdk", "leads", "follows"), PAIRS)
+def test_what_is_cut_is_cut_for_all(live: Lab, sdk: str, leads: str, follows: str) -> None:
+    """As a budget does that has no room for more: nothing goes on being paid for behind its back."""
+    live.provider.default = faults.slow_chunks(0.02, Reply(chunks=["w "] * 2000))
+    leader, follower, _ = began(live, sdk, leads, follows)
+    source: Any = live.sharing.tape and live.sharing.tape.source
+
+    source.cut()
+
+    assert error_of(follower.rest())[0].__name__ in ("APIConnectionError", "RemoteProtocolError")
+    closed(leader)
+    live.provider.wait_for(lambda provider: provider.disconnects == 1)
+
+
+def test_a_follower_that_is_collected_is_gone(live: Lab) -> None:
+    live.provider.default = faults.slow_chunks(0.02, Reply(chunks=["w "] * 2000))
+    for flavour in FLAVOURS:
+        live.sharing.tape = None
+        leader, follower, _ = began(live, "openai", "sync", flavour)
+        follower.drop().result(PATIENCE)
+        closed(leader)
+    live.provider.wait_for(lambda provider: provider.disconnects == 2)
+    assert [outcome.ending for outcome in until(lambda: len(live.sharing.followed) == 2 and live.sharing.followed)] == [
+        "dropped",
+        "dropped",
+    ]
+
+
+async def test_under_trio_nobody_reads_along_and_all_wait_for_the_whole() -> None:
+    trio = pytest.importorskip("trio")
+    openai = pytest.importorskip("openai")
+    if int(openai.VERSION.split(".")[0]) < 3:
+        pytest.skip("this line's http library is tried under asyncio alone")
+    seen: list[Any] = []
+
+    def run() -> None:
+        with FakeProvider(SLOW) as provider:
+            sharing = Sharing()
+
+            async def main() -> None:
+                client = client_of("openai", "async", provider, sharing.policy)
+                async with client:
+                    stream = await client.chat.completions.create(model="m", messages=HELLO, stream=True)
+                    await anext(stream)
+                    late = await client.chat.completions.create(model="m", messages=HELLO, stream=True)
+                    for one in (stream, late):
+                        seen.append([plain(event) async for event in one])  # noqa: PERF401 - one after the other
+
+            trio.run(main)
+            seen.append((provider.request_count, sharing.alone, sharing.tape and sharing.tape.reply is not None))
+
+    await asyncio.to_thread(run)
+    assert words(seen[1]) == "".join(WORDS)
+    assert seen[2] == (2, 1, True)

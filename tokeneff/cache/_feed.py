@@ -7,9 +7,8 @@ to the caller (a stream closed or dropped, a cancelled task) is the others' loss
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tokeneff import _reaper
@@ -17,10 +16,9 @@ from tokeneff._log import log_once
 from tokeneff.cache._tape import Gone, Tape
 
 Ended = Callable[[], None]
-_tasks: set[asyncio.Task[None]] = set()
 
 
-class _Feeding:
+class Feeding:
     """What is common to a body read blocking and one read awaiting."""
 
     __slots__ = ("_body", "_cut", "_error", "_items", "_left", "_lock", "_told", "shared", "tape")
@@ -35,7 +33,8 @@ class _Feeding:
         self._cut = False
         self._error: BaseException | None = None
         self._told: list[Ended] = []
-        self._lock = threading.Lock()
+        # The collector may end the caller's stream in the midst of what is guarded, in the same thread.
+        self._lock = threading.RLock()
 
     def goes_on(self, told: Ended) -> bool:
         """Whether it is read on without its caller, who has left; then ``told`` is called when that is over."""
@@ -51,6 +50,14 @@ class _Feeding:
         with self._lock:
             self._cut = self._left = True
             self.tape.end(Gone())
+
+    def _lets_go(self) -> bool:
+        """The caller closes it; whether the connection is to be closed with it."""
+        with self._lock:
+            if self.shared and not self.tape.ended:
+                return False
+            self.tape.end(Gone())
+            return True
 
     def _wanted(self) -> bool:
         """Whether anybody still wants more."""
@@ -73,7 +80,7 @@ class _Feeding:
             raise RuntimeError("the reply was read on without its caller")
 
 
-class Feed(_Feeding):
+class Feed(Feeding):
     """A body read blocking."""
 
     __slots__ = ("_reading",)
@@ -126,11 +133,7 @@ class Feed(_Feeding):
 
     def _let_go(self) -> None:
         """The caller's iterator is closed, and with it the connection's, unless others read it."""
-        with self._lock:
-            if self.shared or self.tape.ended:
-                return
-            self.tape.end(Gone())
-        if self._items is not None:
+        if self._lets_go() and self._items is not None:
             self._items.close()
 
     def _next(self) -> bytes:
@@ -139,14 +142,18 @@ class Feed(_Feeding):
         return next(self._items)
 
     def close(self) -> None:
-        if not self.shared or self.tape.ended:
+        if self._lets_go():
             self._body.close()
 
     def share(self) -> None:
         with self._lock:
-            self.shared = not self.tape.ended
-        if self.shared:
-            threading.Thread(target=self._pump, name="tokeneff-shared-reply", daemon=True).start()
+            if not self.tape.ended:
+                try:
+                    threading.Thread(target=self._pump, name="tokeneff-shared-reply", daemon=True).start()
+                except RuntimeError:  # no thread is to be had
+                    self.tape.join(can=False)
+                    return
+                self.shared = True
         self.tape.join()
 
     def _pump(self) -> None:
@@ -162,127 +169,8 @@ class Feed(_Feeding):
         except BaseException as fault:  # noqa: BLE001 - told to those who read
             error = fault
         for told in self._over(error):
-            _tell(told)
+            tell(told)
         _closed(self._body)
-
-
-class AsyncFeed(_Feeding):
-    """A body read awaiting. Only under asyncio can it be read without its caller."""
-
-    __slots__ = ("_busy", "_loop", "_takes_over")
-
-    def __init__(self, body: Any, tape: Tape) -> None:
-        super().__init__(body, tape)
-        self._busy = False
-        self._takes_over = False
-        self._loop = _running_loop()
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return _AsyncChunks(self)
-
-    async def aclose(self) -> None:
-        if not self.shared or self.tape.ended:
-            await self._body.aclose()
-
-    def share(self) -> None:
-        try:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._take_over)
-                return
-        except RuntimeError:  # closed
-            pass
-        self.tape.join(can=self.tape.ended)
-
-    def _take_over(self) -> None:
-        """In the loop: read in a task, as soon as the caller is not in the middle of reading."""
-        if self._busy:
-            self._takes_over = True
-            return
-        with self._lock:
-            self.shared = not self.tape.ended
-        if self.shared and self._loop is not None:
-            task = self._loop.create_task(self._pump())
-            _tasks.add(task)
-            task.add_done_callback(_tasks.discard)
-        self.tape.join()
-
-    async def read(self) -> bytes:
-        """The caller's own reading."""
-        if self._items is None:
-            self._items = self._body.__aiter__()
-        self._busy = True
-        try:
-            chunk = await self._items.__anext__()
-            self.tape.add(chunk)
-        except StopAsyncIteration:
-            self.tape.end()
-            raise
-        except BaseException as error:
-            self.tape.end(gone(error))
-            raise
-        finally:
-            self._busy = False
-            if self._takes_over:
-                self._takes_over = False
-                self._take_over()
-        return chunk
-
-    async def _pump(self) -> None:
-        error: BaseException | None = None
-        if self._items is None:
-            self._items = self._body.__aiter__()
-        try:
-            while self._wanted():
-                self.tape.add(await self._items.__anext__())
-            error = Gone()
-        except StopAsyncIteration:
-            pass
-        except BaseException as fault:  # noqa: BLE001 - told to those who read
-            error = fault
-        cancelled = isinstance(error, asyncio.CancelledError)
-        for told in self._over(error):
-            if cancelled:  # the loop ends
-                _reaper.hand_over(told)
-            else:
-                await asyncio.get_running_loop().run_in_executor(None, _tell, told)
-        if not cancelled:
-            try:
-                await self._body.aclose()
-            except Exception as fault:  # noqa: BLE001 - nobody is left to raise it to
-                log_once("shared", "a shared reply could not be closed: %r", fault)
-
-
-class _AsyncChunks:
-    """What the caller of the first call reads."""
-
-    __slots__ = ("_feed", "_index")
-
-    def __init__(self, feed: AsyncFeed) -> None:
-        self._feed = feed
-        self._index = 0
-
-    def __aiter__(self) -> _AsyncChunks:
-        return self
-
-    async def __anext__(self) -> bytes:
-        feed, tape = self._feed, self._feed.tape
-        if not feed.shared:
-            chunk = await feed.read()
-            self._index += 1
-            return chunk
-        while self._index >= len(tape.chunks):
-            if tape.ended and self._index >= len(tape.chunks):
-                feed._rest()  # pyright: ignore[reportPrivateUsage]
-                raise StopAsyncIteration
-            await tape.await_(self._index, None)
-        self._index += 1
-        return tape.chunks[self._index - 1]
-
-    async def aclose(self) -> None:
-        feed = self._feed
-        close = None if feed.shared else getattr(feed._items, "aclose", None)  # pyright: ignore[reportPrivateUsage]
-        if close is not None:
-            await close()
 
 
 def gone(error: BaseException) -> Gone:
@@ -294,7 +182,8 @@ def gone(error: BaseException) -> Gone:
     return Gone(name, str(error), None if error.__cause__ is None else type(error.__cause__))
 
 
-def _tell(told: Ended) -> None:
+def tell(told: Ended) -> None:
+    """Say that it is over. Never raises."""
     try:
         told()
     except Exception as fault:  # noqa: BLE001 - as above
@@ -306,10 +195,3 @@ def _closed(body: Any) -> None:
         body.close()
     except Exception as fault:  # noqa: BLE001 - as above
         log_once("shared", "a shared reply could not be closed: %r", fault)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from threading import Event, Lock
+from threading import Event, RLock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -109,7 +109,8 @@ class Tape:
         self._most = max_bytes
         self._full = False
         self._waiting: list[Wake] = []
-        self._lock = Lock()
+        # The collector may end a follower's stream in the midst of what is guarded, in the same thread.
+        self._lock = RLock()
 
     # By whoever sends the call.
 
