@@ -325,6 +325,7 @@ def test_a_follower_that_is_collected_is_gone(live: Lab) -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK's own generators, under trio
 async def test_under_trio_nobody_reads_along_and_all_wait_for_the_whole() -> None:
     trio = pytest.importorskip("trio")
     openai = pytest.importorskip("openai")

@@ -145,6 +145,10 @@ class Feed(Feeding):
         if self._lets_go():
             self._body.close()
 
+    @property
+    def sharable(self) -> bool:
+        return True
+
     def share(self) -> None:
         with self._lock:
             if not self.tape.ended:

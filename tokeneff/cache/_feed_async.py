@@ -32,6 +32,10 @@ class AsyncFeed(Feeding):
         if self._lets_go():
             await self._body.aclose()
 
+    @property
+    def sharable(self) -> bool:
+        return self._loop is not None
+
     def share(self) -> None:
         try:
             if self._loop is not None:

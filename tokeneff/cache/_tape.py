@@ -44,6 +44,11 @@ class Gone(Exception):
 class Source(Protocol):
     """Where the chunks come from."""
 
+    @property
+    def sharable(self) -> bool:
+        """Whether it can be read without its caller."""
+        ...
+
     def share(self) -> None:
         """Others want to read along: from now on nobody's caller can stop the reading. Resolves ``Tape.joined``."""
         ...
@@ -196,7 +201,9 @@ class Tape:
     def fits(self, call: Call) -> bool:
         """Whether a call may be answered by this tape as the reply comes; else wait for :attr:`done`."""
         head = self.head
-        if head is None or self.source is None or self.failed or self._full or not (call.stream and self.call.stream):
+        if head is None or self.source is None or not self.source.sharable or self.failed or self._full:
+            return False
+        if not (call.stream and self.call.stream):
             return False
         if call.raw is not None and self.call.ask_usage:
             return False
