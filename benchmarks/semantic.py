@@ -285,8 +285,12 @@ def _root(rising: Callable[[float], float]) -> float:
 def line(name: str, tally: Tally) -> str:
     """One row."""
     share = f"{tally.hits:6d} {tally.hits / max(1, tally.asked):6.1%}"
-    wrong = "" if not tally.hits else "{:5d} {:6.2%}  [{:6.2%}, {:6.2%}]".format(
-        tally.false, tally.false / tally.hits, *interval(tally.false, tally.hits)
+    wrong = (
+        ""
+        if not tally.hits
+        else "{:5d} {:6.2%}  [{:6.2%}, {:6.2%}]".format(
+            tally.false, tally.false / tally.hits, *interval(tally.false, tally.hits)
+        )
     )
     twin = f"{sum(tally.twins.values()):5d}" + (f"  {told(tally.twins)}" if tally.twins else "")
     cost = f"{tally.before:5d} {tally.after:4d}" if tally.judged else f"{'':10}"

@@ -69,10 +69,10 @@ def _negation(one: Words, other: Words) -> bool:
     mine, theirs = negated(one), negated(other)
     if mine == theirs:
         return False
-    if Counter(word for word, _ in mine) != Counter(word for word, _ in theirs):
+    if Counter(word for word, _ in mine.elements()) != Counter(word for word, _ in theirs.elements()):
         return True
     # One negation of one short clause may stand before or behind its subject: "hasn't it come", "has it not come".
-    return len(mine) > 1 or any(len(words.words) > _CLAUSE or _JOINED & set(words.plain) for words in (one, other))
+    return mine.total() > 1 or any(len(words.words) > _CLAUSE or _JOINED & set(words.plain) for words in (one, other))
 
 
 _CLAUSE = 12
@@ -120,7 +120,8 @@ def _kinds(one: Words, other: Words) -> bool:
 
 def _opposites(one: Words, other: Words) -> bool:
     """Whether one has a word, and the other its opposite in its place."""
-    mine, theirs = set(one.words) - set(other.words), set(other.words) - set(one.words)
+    mine, theirs = Counter(one.words), Counter(other.words)
+    mine, theirs = (mine - theirs).keys(), (theirs - mine).keys()
     if not mine or not theirs:
         return False
     if any(_OPPOSED.get(word, _NONE) & theirs for word in mine):
@@ -164,6 +165,8 @@ def _order(one: Words, other: Words) -> bool:
     A paraphrase may order its words anew; but where hardly any other word is different, or what changes places are
     names, it is the one who does it and the one to whom it is done.
     """
+    if one.content != other.content and sorted(one.content) == sorted(other.content):
+        return True
     mine, theirs = _first(one), _first(other)
     shared = [word for word in mine if word in theirs]
     if not _sorted([theirs[word] for word in shared]):

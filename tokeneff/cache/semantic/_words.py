@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tokeneff.cache.semantic._english import CONTRACTIONS, FUNCTION, IRREGULAR, NUMERALS, POINTING
+from tokeneff.cache.semantic._english import CONTRACTIONS, FUNCTION, IRREGULAR, NEGATIONS, NUMERALS, POINTING
 
 _LONGEST = 8000
 """Characters of a question that are looked at; a longer one is too long to be like another."""
@@ -24,13 +24,14 @@ _ADDRESS = re.compile(
 _IDENTIFIER = re.compile(
     r"[@#$%]\w*[A-Za-z_]\w*|(?<!\S)--?[A-Za-z][\w-]*(?=\s|=|$)|\b\w+(?:_\w+)+\b|\b_\w+|\b[a-z]+(?:[A-Z][a-z0-9]*)+\b"
     r"|\b[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\b|\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\b|\b\w+\(\)?|\b[A-Za-z]+[0-9][\w-]*\b"
-    r"|\b\w+(?:-\w+)*-[0-9][\w.-]*\b|\b[0-9]+[A-Za-z]+[0-9]\w*\b",
+    r"|\b[A-Za-z]\w*(?:-\w+)*-[0-9][\w.-]*\b|\b[0-9]+[A-Za-z]+[0-9]\w*\b",
 )
 _NUMBER = re.compile(
     r"(?P<sign>(?<![\w)])[-+−]|)(?P<money>[$€£¥₹]\s?|)(?P<digits>\d+(?:[.,:/\-’' ]?\d+)*)"
     r"(?P<unit>\s?[%‰°]|[A-Za-zµ]+(?![\w])|)"
 )
 _WORD = re.compile(r"[\ue000-\uf8ff]|[^\W\d_]+(?:'[^\W\d_]+)*|[^\W_]|[^\w\s.,;:!?'\"()\[\]…–—-]")
+_QUIET = FUNCTION | NEGATIONS
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _MONEY = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₹": "rupee", "%": "percent", "&": "and", "+": "plus"}
 
@@ -59,7 +60,7 @@ class Words:
     @property
     def content(self) -> list[str]:
         """The words that say what it is about."""
-        return [word for word, plain in zip(self.words, self.plain, strict=True) if plain not in FUNCTION]
+        return [word for word, plain in zip(self.words, self.plain, strict=True) if plain not in _QUIET]
 
 
 @lru_cache(4096)
