@@ -18,6 +18,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from tokeneff.cache.stores._contract import ALL, Entry, Labels, NotKept, Totals
@@ -38,6 +39,8 @@ _PARTS = 32
 _PAGE = 500
 _LONGEST = 100 * 365 * 86_400_000_000
 """Microseconds: what is to last for longer, lasts for ever."""
+_LET_GO = ("forget", "shrink", "totals")
+"""Scripts that run on a server without memory."""
 _WRITES = ("OOM", "READONLY", "MISCONF", "NOREPLICAS")
 """How errors begin of servers that can be read all the same."""
 
@@ -80,13 +83,13 @@ class RedisCacheStore(Asking):
     def get(self, key: bytes) -> Entry | None:
         root = self._root(key)
         found = self._ask(lambda link: _value(link, f"{root}:v:".encode() + key))
-        entry = _entry(key, found) if found is not None else None
+        used = self.now()
+        entry = _entry(key, found, used) if found is not None else None
         if entry is None or (entry.expires is not None and self._over(entry.expires)):
             return None
-        used = self.now()
         if self._touched[root].add(key, used):
             self._tell(root)
-        return Entry(key, entry.size, entry.stored, entry.expires, used, 1, entry.labels, entry.value)
+        return entry
 
     def put(self, key: bytes, value: bytes, labels: Labels, ttl: int | None, stored: int | None = None) -> bool:
         root = self._root(key)
@@ -94,10 +97,13 @@ class RedisCacheStore(Asking):
         told = json.dumps(labels, separators=(",", ":")).encode()
         limit = self.max_bytes // len(self._roots)
         asked = [key, value, told, lasts, _number(stored), _number(limit), *self._found(root)]
-        done, now = self._write("put", root, *asked)
+        try:
+            done, now = self._write("put", root, *asked)
+        except NotKept:
+            with suppress(StoreUnavailable):  # it may be out of memory: then there is some for the next one
+                self._write("shrink", root, _number(len(key) + len(value)))
+            raise
         self._offset = now - _microseconds()
-        if done < 0:
-            raise NotKept(f"{self.url} has no memory left")
         return bool(done)
 
     def drop(self, key: bytes) -> bool:
@@ -200,7 +206,8 @@ class RedisCacheStore(Asking):
 
 
 def _script(name: str) -> Script:
-    return script_of("tokeneff.cache.stores._redis", "_base", name)
+    first = ("_letting_go",) if name in _LET_GO else ()
+    return script_of("tokeneff.cache.stores._redis", *first, "_base", name)
 
 
 def _run(link: Link, script: Script, root: str, *args: bytes) -> Any:
@@ -226,14 +233,14 @@ def _value(link: Link, key: bytes) -> bytes | None:
         raise
 
 
-def _entry(key: bytes, kept: bytes) -> Entry | None:
+def _entry(key: bytes, kept: bytes, used: int) -> Entry | None:
     """What ``put.lua`` wrote; ``None`` for anything else."""
     try:
-        head, _, rest = kept.partition(b"\n")
-        stored, expires, length = head.split(b" ")
-        begins = int(length)
-        value = rest[begins:]
-        return Entry(key, len(value), int(stored), _moment(expires), 0, 0, _labels(rest[:begins]), value)
+        head = kept.index(b"\n") + 1
+        stored, expires, length = kept[:head].split(b" ")
+        begins = head + int(length)
+        value = kept[begins:]
+        return Entry(key, len(value), int(stored), _moment(expires), used, 1, _labels(kept[head:begins]), value)
     except (ValueError, TypeError):
         return None
 
@@ -243,6 +250,7 @@ def _about(key: bytes, about: bytes) -> Entry:
     return Entry(key, int(size) - len(key), int(stored), _moment(expires), 0, 0, _labels(labels))
 
 
+@lru_cache(maxsize=256)
 def _labels(text: bytes) -> Labels:
     model, scope, tags = json.loads(text)
     return Labels(model, scope, tuple((name, value) for name, value in tags))
