@@ -71,6 +71,16 @@ def test_nothing_is_loaded_before_it_is_used() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_a_client_without_budgets_has_no_store() -> None:
+    code = (
+        "import sys, tokeneff, openai\n"
+        "tokeneff.wrap(openai.OpenAI(api_key='k', base_url='http://127.0.0.1:1/v1')).chat\n"
+        "print([name for name in sys.modules if name.startswith('tokeneff.stores.') and name[16] != '_'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_step_waits_only_so_long_for_another_process(store: SqliteStore, path: Path) -> None:
     store.reserve("a", usd(1), [total()], LEASE)
     store.patience = 0.05

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from tokeneff._flow import Abandoned, Call, Effect, Outcome, do, forward
 from tokeneff._log import log_once
 from tokeneff.budgets._admission import Admission, Admitted
-from tokeneff.budgets._block import block_store
 from tokeneff.budgets._bounds import Bounds
 from tokeneff.budgets._guarding import Crossing, Story, announce, where
 from tokeneff.budgets._holding import Holding, Part, Place
@@ -59,6 +58,8 @@ class Guards:
             return (yield from forward(call))
         parts: list[Part] = []
         if blocks:
+            from tokeneff.budgets._block_store import block_store  # nothing of it where there is no block
+
             parts.append(Part(block_store(), tuple(b.budget for b in blocks), tuple(b.claim for b in blocks)))
         if self._place is not None:
             parts.append(self._place.part(call.tags))
