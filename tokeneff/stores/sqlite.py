@@ -121,7 +121,8 @@ class SqliteStore:
     ) -> Granted | Gone:
         with self._step() as (db, now):
             call = rows.call_of(db, hold)
-            if call is None:
+            if call is None or (call.state == rows.EXPIRED and call.amounts == ZERO):
+                claims = claims if call is None else call.claims
                 if amounts != ZERO:
                     rows.see(db, claims, now)
                 rows.change(db, "settle", now, hold, claims, ZERO, amounts, note)
