@@ -8,55 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from stores_flaky import Flaky
 from stores_kit import LEASE, MINUTE, ZERO, Clock, hourly, total, usd
 
 from tokeneff import _log
-from tokeneff.errors import BudgetUnavailable, StoreUnavailable
+from tokeneff.errors import BudgetUnavailable
 from tokeneff.stores import Gone, Granted, Refused
 from tokeneff.stores._guarded import GrantedMeanwhile, GuardedStore, _breaker, _exit
-from tokeneff.stores.memory import MemoryStore
-
-ASKED = ("reserve", "extend", "settle", "renew", "once")
-
-
-class Flaky(MemoryStore):
-    """A store that is away when told to be: before it takes a step, or after, so that only its answer is lost."""
-
-    instant = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = Clock()
-        self.away = self.mute = False
-        self.upon: Callable[[str, str], None] = lambda step, hold: None
-        """Called when a step was taken, before it is answered."""
-
-    def now(self) -> int:
-        self._reached()
-        return super().now()
-
-    def _reached(self) -> None:
-        if self.away:
-            raise StoreUnavailable("it is away")
-
-
-def _step(name: str) -> Any:
-    bare: Any = getattr(MemoryStore, name)
-
-    def step(self: Flaky, first: Any, *args: Any, **more: Any) -> Any:
-        self._reached()
-        answer = bare(self, first, *args, **more)
-        self.upon(name, first)
-        if self.mute:
-            self.away = True
-            raise StoreUnavailable("its answer is lost")
-        return answer
-
-    return step
-
-
-for _name in ASKED:
-    setattr(Flaky, _name, _step(_name))
 
 
 @pytest.fixture(autouse=True)

@@ -73,6 +73,7 @@ class Guards:
         except BudgetExceeded as refused:
             if isinstance(refused, BudgetUnavailable):
                 story.tell("store_unavailable", "block")
+            _news(holding, story)
             refused.guard = story.guard(holding.parts, refused if refused.budget else None)
             raise
         except Abandoned:
@@ -141,6 +142,7 @@ class Guards:
             announce(story, crossing)
         if holding.alone:
             story.tell("store_away", "open")
+        _news(holding, story)
         if admitted.asked.model != _model(outcome) and story.action == "downgrade" and outcome.facts.model is None:
             outcome = outcome._replace(facts=outcome.facts._replace(model=admitted.asked.model))
         return outcome._replace(guard=story.guard(holding.parts))
@@ -175,6 +177,12 @@ def _watched(holding: Holding, story: Story) -> None:
                 story.tell("would_block", "shadow", **where(part.claims[index]))
             elif part.budgets[index].then == "warn":
                 story.tell("over", "warn", **where(part.claims[index]))
+
+
+def _news(holding: Holding, story: Story) -> None:
+    """Tell what became of the stores: the first call does that was asked since."""
+    for name, about in holding.news():
+        story.tell(name, **about)
 
 
 def _done(holding: Holding, work: Callable[[], Any]) -> Generator[Effect, Any, Any]:
