@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -17,10 +18,10 @@ from tokeneff.errors import StoreError, StoreUnavailable
 from tokeneff.stores._sqlite_schema import PAGE, VERSION, upgrade, version_of
 from tokeneff.stores._sqlite_turn import TURNS, Turn, pause
 
-_LOG = 16 * 1024 * 1024
-"""Bytes that the write-ahead log grows to before it is written into the file; few enough to be done in milliseconds."""
-_LOOKS = 64
-"""Steps after which its size is looked at."""
+_LOG = 64 * 1024 * 1024
+"""Bytes of write-ahead log beyond which its file is cut, once all of it is in the database. It grows to some ten."""
+_SELDOM = 1024
+"""Steps, of all processes together, from one checkpoint to the next, in the mean."""
 
 
 class File:
@@ -35,10 +36,10 @@ class File:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.guard = threading.Lock()
+        self._log = Path(f"{path}-wal")
         self._connection: sqlite3.Connection | None = None
         self._turn: Turn | None = None
-        self._identity: tuple[int, int] | None = None
-        self._steps = 0
+        self._identity: tuple[tuple[int, int] | None, ...] = ()
         watch(self)
 
     @contextmanager
@@ -52,18 +53,16 @@ class File:
         if not self.guard.acquire(timeout=patience):
             raise StoreUnavailable(f"{self.path} is busy")
         try:
-            connection, turn = self._ready(until)
-            with _taken(turn, until, self.path):
+            with self._in_turn(until) as connection:
                 yield from self._transaction(connection, until)
-            self._steps += 1
-            if self._steps % _LOOKS == 0:
-                self._checkpoint(connection, turn)
         except (sqlite3.Error, OSError, StoreError) as fault:
             if not (isinstance(fault, sqlite3.Error) and busy(fault)):
                 self._close()
             raise StoreUnavailable(f"{self.path}: {told(fault)}") from fault
         finally:
             self.guard.release()
+        if not random.randrange(_SELDOM):
+            self._checkpoint()
 
     def check(self, patience: float) -> None:
         """Raise where the file cannot become a store by anybody's mistake; let pass what may be over later.
@@ -77,7 +76,8 @@ class File:
             raise StoreError(f"store {self.path} is a directory; name a file in it")
         with self.guard, suppress(sqlite3.OperationalError, OSError, StoreUnavailable):
             try:
-                self._ready(time.monotonic() + patience)
+                with self._in_turn(time.monotonic() + patience):
+                    pass
             except sqlite3.DatabaseError as fault:
                 if code(fault) & 0xFF == sqlite3.SQLITE_NOTADB:
                     raise StoreError(f"store {self.path} is not a SQLite database; name another file") from fault
@@ -99,28 +99,37 @@ class File:
             _abandoned.append(self._connection)
         if self._turn is not None:
             self._turn.close()
-        self._connection = self._turn = self._identity = None
+        self._connection = self._turn = None
 
-    def _ready(self, until: float) -> tuple[sqlite3.Connection, Turn]:
-        if self._connection is not None and self._turn is not None and self._identity == self._found():
-            return self._connection, self._turn
-        self._close()
-        turn = Turn(Path(f"{self.path}-turn"))
+    @contextmanager
+    def _in_turn(self, until: float) -> Generator[sqlite3.Connection]:
+        """A connection, in our turn; opened anew where the files are not those that it was opened on."""
+        turn = self._turned(until)
         try:
-            with _taken(turn, until, self.path):
-                connection = _opened(self.path, until)
-        except BaseException:
+            found = self._found()
+            if self._connection is not None and found != self._identity:
+                self._connection.close()
+                self._connection = None
+            if self._connection is None:
+                self._connection = _opened(self.path, until)
+                self._identity = self._found()
+            yield self._connection
+        finally:
+            turn.give()
+
+    def _turned(self, until: float) -> Turn:
+        while True:
+            turn = self._turn = self._turn or Turn(Path(f"{self.path}-turn"))
+            if not turn.take(until):
+                raise StoreUnavailable(f"{self.path} is busy")
+            if turn.current():
+                return turn
+            self._turn = None
             turn.close()
-            raise
-        self._connection, self._turn, self._identity = connection, turn, self._found()
-        return connection, turn
 
-    def _found(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+    def _found(self) -> tuple[tuple[int, int] | None, ...]:
+        """Which files there are: another database, or another log."""
+        return _identity(self.path), _identity(self._log)
 
     def _transaction(self, connection: sqlite3.Connection, until: float) -> Generator[sqlite3.Connection]:
         _patiently(connection, "BEGIN IMMEDIATE", until)
@@ -135,24 +144,28 @@ class File:
                 self._close()  # whoever opens the file next rolls it back
             raise
 
-    def _checkpoint(self, connection: sqlite3.Connection, turn: Turn) -> None:
-        """Write the log into the file where it has become long. Nobody is kept waiting for the most of it."""
-        log = Path(f"{self.path}-wal")
-        if _size(log) < _LOG:
-            return
+    def _checkpoint(self) -> None:
+        """Write the log into the database. Nobody is kept waiting for the most of it, which is to have it on disk."""
         with suppress(OSError, sqlite3.Error, StoreUnavailable):
-            file = os.open(log, os.O_RDWR | os.O_CLOEXEC)
+            log = os.open(self._log, os.O_RDWR | os.O_CLOEXEC)
             try:
-                os.fsync(file)
+                os.fsync(log)
             finally:
-                os.close(file)
-            with _taken(turn, time.monotonic() + 0.1, self.path):
-                if _size(log) >= _LOG:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                os.close(log)
+            if not self.guard.acquire(timeout=0.1):
+                return
+            try:
+                with self._in_turn(time.monotonic() + 0.1) as connection:
+                    # Not truncated: what is there is written over, which is ten times faster.
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                    if os.stat(self._log).st_size > _LOG:
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self.guard.release()
 
     def _close(self) -> None:
         connection, turn = self._connection, self._turn
-        self._connection = self._turn = self._identity = None
+        self._connection = self._turn = None
         if connection is not None and turn is not None:
             taken = turn.take(time.monotonic() + 0.5)  # the last one that closes checkpoints
             try:
@@ -165,16 +178,6 @@ class File:
 
 
 _abandoned: list[sqlite3.Connection] = []
-
-
-@contextmanager
-def _taken(turn: Turn, until: float, path: Path) -> Generator[None]:
-    if not turn.take(until):
-        raise StoreUnavailable(f"{path} is busy")
-    try:
-        yield
-    finally:
-        turn.give()
 
 
 def _opened(path: Path, until: float) -> sqlite3.Connection:
@@ -214,8 +217,9 @@ def _patiently(connection: sqlite3.Connection, statement: str, until: float) -> 
             pause()
 
 
-def _size(path: Path) -> int:
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        return os.stat(path).st_size
+        found = os.stat(path)
     except OSError:
-        return 0
+        return None
+    return found.st_dev, found.st_ino

@@ -77,7 +77,7 @@ class SqliteStore:
         self._pruned = ""
 
     def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = "") -> Reservation:
-        text = rows.written(claims)
+        text = rows.written(tuple(claims))
         with self._step() as (db, now):
             known = rows.call_of(db, hold)
             if known is not None:
@@ -87,10 +87,10 @@ class SqliteStore:
                 return Granted(now, found, rules.watched(claims, rules.unfit(claims, found, ZERO)))
             if rules.outside(claims, now):
                 return Stale(now)
-            rows.claim_all(db, claims, now)
-            before = rows.balances(db, claims, now)
+            before = rows.claimed(db, claims, now)
             over = rules.unfit(claims, before, amounts)
             if against := rules.enforced(claims, over):
+                rows.use(db, claims, now)
                 return Refused(now, before, over, rows.frees(db, against, now))
             rows.insert(db, hold, amounts, text, now, lease)
             rows.change(db, "reserve", now, hold, claims, amounts, ZERO)
@@ -183,14 +183,14 @@ class SqliteStore:
                 (*amounts, account),
             )
             if note := topped(amounts):
-                rows.enter(db, "top-up", now, "", [account], ZERO, ZERO, note)
+                rows.enter(db, "top-up", now, "", (account,), ZERO, ZERO, note)
             return self._balance(db, account, now)
 
     def reset(self, account: str) -> Balance:
         with self._step() as (db, now):
             spent = self._balance(db, account, now).spent
             if spent != ZERO:
-                rows.enter(db, "reset", now, "", [account], ZERO, minus(ZERO, spent))
+                rows.enter(db, "reset", now, "", (account,), ZERO, minus(ZERO, spent))
             db.execute(
                 """UPDATE accounts SET spent_usd = 0, spent_tokens = 0, spent_requests = 0,
                 reset = (SELECT ifnull(max(seq), 0) FROM journal) WHERE name = ?""",
