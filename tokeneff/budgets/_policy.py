@@ -10,6 +10,7 @@ from tokeneff._flow import Abandoned, Call, Effect, Outcome, do, forward
 from tokeneff._log import log_once
 from tokeneff.budgets._admission import Admission, Admitted
 from tokeneff.budgets._bounds import Bounds
+from tokeneff.budgets._dearest import dearest
 from tokeneff.budgets._guarding import Crossing, Story, announce, where
 from tokeneff.budgets._holding import Holding, Part, Place
 from tokeneff.budgets._meter import Meter
@@ -19,9 +20,7 @@ from tokeneff.errors import BudgetExceeded, BudgetUnavailable
 from tokeneff.stores._contract import Amounts
 
 if TYPE_CHECKING:
-    from tokeneff._flow import Tokens
     from tokeneff.prices import Prices
-    from tokeneff.prices._cost import Cost
     from tokeneff.tokens import Counter
 
 LEASE = 60_000_000
@@ -103,16 +102,13 @@ class Guards:
         call, asked, before = admitted.call, admitted.asked, admitted.call.begun
         count: Counter = (self._tools or self._made())[0].counter
 
-        def price(tokens: Tokens) -> Cost:
-            return self._prices.cost(tokens, model=asked.model, provider=asked.provider, host=asked.host, at=asked.at)
-
         meter = Meter(
             holding,
             admitted.bound,
             admitted.output,
             story,
             count=partial(_count, count, asked.model),
-            price=price,
+            price=partial(dearest, asked, self._prices),
             awaiting=_awaits(call),
         )
 
