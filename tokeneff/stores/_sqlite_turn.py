@@ -58,12 +58,14 @@ class Turn:
         began = now = time.monotonic()
         if fcntl is None or (self._first(now, began) and self._locked()):
             return True
+        called = False
         try:
             while now < until:
-                os.pwrite(self._file, _PLACE.pack(began, now), self._place * _PLACE.size)
-                if self._first(now, began) and self._locked():
+                if not called:
+                    os.pwrite(self._file, _PLACE.pack(began, now), self._place * _PLACE.size)
+                if (called or self._first(now, began)) and self._locked():
                     return True
-                self._listen(min(_ROUND, until - now))
+                called = self._listen(min(_ROUND, until - now))
                 now = time.monotonic()
             return False
         finally:
@@ -145,12 +147,14 @@ class Turn:
             if since and abs(now - looked) < _FRESH
         ]
 
-    def _listen(self, seconds: float) -> None:
+    def _listen(self, seconds: float) -> bool:
+        """Whether we were called in that time."""
         if self._ear is None:
             time.sleep(min(seconds, random.uniform(2e-4, 1e-3)))
-            return
+            return False
         self._ear.settimeout(seconds)
         try:
             self._ear.recv(1)
-        except OSError:  # nobody called in that time
-            return
+        except OSError:
+            return False
+        return True
