@@ -9,7 +9,7 @@ from datetime import timedelta
 SECOND = 1_000_000
 """Microseconds."""
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_TEXT = re.compile("".join(rf"(?:(\d{{1,12}}(?:\.\d{{1,6}})?){unit}\s*)?" for unit in _UNITS), re.ASCII)
+_TEXT = re.compile("".join(rf"(?:(\d{{1,12}}(?:\.\d{{1,6}})?)\s*{unit}\s*)?" for unit in _UNITS), re.ASCII)
 
 Span = str | float | timedelta
 
