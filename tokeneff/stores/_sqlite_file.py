@@ -28,9 +28,12 @@ class File:
     """One connection, one transaction at a time, of this process and of all others.
 
     Every process takes turns by a lock on a file beside (``….db-turn``), for waiting there is fairer and shorter than
-    at SQLite's own lock. It also makes write-ahead logging safe on any SQLite: what corrupts files of versions before
-    3.51.3 takes one connection that writes while another one checkpoints, and here both are done in turn (checkpoints
-    by `_checkpoint` alone). Where there are no such locks, old versions use a rollback journal.
+    at SQLite's own lock. It also makes write-ahead logging safe before SQLite 3.51.3, whose "WAL-reset bug" takes a
+    commit while another connection checkpoints: commits, checkpoints, opening and closing are all done in turn, and
+    the system gives a killed process's turn away when nothing of it runs any more. Out of turn come only readers (a
+    shell, a backup); they checkpoint when they close, and only where nobody else has the file open. A process that
+    reads the database as a plain file loses SQLite's locks when it closes that: so each turn looks whether the log is
+    still the one that it knows. Where there are no such locks, old versions use a rollback journal.
     """
 
     def __init__(self, path: Path) -> None:
@@ -183,6 +186,7 @@ _abandoned: list[sqlite3.Connection] = []
 def _opened(path: Path, until: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
+        _patiently(connection, "PRAGMA user_version", until)  # whoever closed it last may be at work
         version = version_of(connection, path)
         if version == 0:
             connection.execute(f"PRAGMA page_size = {PAGE}")

@@ -52,9 +52,9 @@ class SqliteStore:
     What is promised: each step is taken wholly or not at all, whatever process is killed whenever. When the machine
     itself goes down, the last steps may be lost, and the file stays whole. (On a network's file system, and on Windows
     with a SQLite before 3.51.3, no step is lost either, for each is waited for to be on disk.) Only tokeneff may write
-    to the file, in which ids are kept for a day after they were settled, the journal for 35 days, calendar windows for
-    35 days after their end, rolling windows for a day or four times their span after they were last claimed, sessions
-    for 90 days after that, and everything else for ever.
+    to the file, or checkpoint it (as Litestream does); others may read it. Ids are kept there for a day after they were
+    settled, the journal for 35 days, calendar windows for 35 days after their end, rolling windows for a day or four
+    times their span after they were last claimed, sessions for 90 days after that, and everything else for ever.
 
     Args:
         url: of the file. patience: seconds that a step waits for others at most; may be set later, too.
