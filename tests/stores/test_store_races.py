@@ -77,9 +77,12 @@ def never_over(store: Store, limit: int) -> None:
 
 
 def nearly_all(store: Store, limit: int) -> None:
-    spent = balances(store)["service"].spent.usd
-    print(f"{spent / limit:.2%} of the limit were spent")
-    assert 0.97 * limit <= spent <= limit
+    found = balances(store)
+    for account, most in (("service", limit), ("rolling", limit), ("user=0", limit // 3)):
+        spent = found[account].spent.usd
+        print(f"{account}: {spent / most:.2%} of the limit were spent")
+        # A user's share is small against single calls in the short form.
+        assert (0.97 if SOAK or account != "user=0" else 0.9) * most <= spent <= most
 
 
 @pytest.mark.parametrize("kind", SHARED)
