@@ -58,6 +58,7 @@ class Ours:
         """The call is on its way."""
         with self._lock:
             self._doubtful.pop(hold, None)
+            self._refused.pop(hold, None)
             if len(self._out) < MOST:
                 self._out[hold] = out
 
