@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKI
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("kind", SHARED)
 def test_half_are_killed(kind: str, point: str, running: Callable[[str], Server], tmp_path: Path) -> None:
-    url, limit = fresh_url(kind, running, tmp_path), PROCESSES * CALLS * MOST * 13 // 100
+    url, limit = fresh_url(kind, running, tmp_path), PROCESSES * CALLS * MOST * 19 // 100
     doomed = [start(url, tmp_path, seed, CALLS, limit, LEASE, point) for seed in range(PROCESSES // 2)]
     others = [start(url, tmp_path, seed, CALLS, limit, 60 * SECOND) for seed in range(PROCESSES // 2, PROCESSES)]
     go([*doomed, *others])
