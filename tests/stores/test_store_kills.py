@@ -20,7 +20,7 @@ from test_store_races import ROLLING, SHARED, SOAK, billed, go, never_over, star
 from tokeneff.stores import Amounts, Granted, open_store
 
 PROCESSES, CALLS, SHARE = (16, 200, 19) if SOAK else (4, 40, 30)
-"""The limit is a share, in percent, of what all calls cost at most; who is to be killed has to come to its tenth call."""
+"""The limit, in percent of what all calls cost at most: who is to be killed has to come to its tenth call."""
 LEASE = 2 * SECOND if SOAK else SECOND
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
