@@ -173,7 +173,8 @@ def _hopeless(refusal: Refusal, index: int) -> bool:
 def _stuck(refusal: Refusal, index: int, left: float) -> bool:
     """Whether nothing makes room in time: nothing is held, and neither the window nor a bucket of it ends."""
     claim, answer = refusal.part.claims[index], refusal.answer
-    soon = any(0 < at <= answer.now + left * 1e6 for at in (claim.end, answer.frees))
+    moments = (claim.end, answer.frees if claim.span else 0)  # what frees a rolling window is nothing to the others
+    soon = any(0 < at <= answer.now + left * 1e6 for at in moments)
     return not (soon or any(answer.balances[index].held))
 
 
