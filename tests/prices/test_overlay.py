@@ -182,5 +182,5 @@ def test_sizes_of_ones_own(write) -> None:
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", '"8k"', "true", "200_000_000"])
 def test_sizes_that_are_none(write, value: str) -> None:
-    with pytest.raises(PricesError, match="max_output: is .*write a whole number of tokens, as max_output = 32_768"):
+    with pytest.raises(PricesError, match=r"max_output: is .*write a whole number of tokens, as max_output = 32_768"):
         write(f'[[model]]\nname = "m"\nmax_output = {value}\n')
