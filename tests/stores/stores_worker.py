@@ -65,7 +65,8 @@ class Worker:
                 self.store.settle(hold, Amounts(actual, actual // 10, 1), asked)
                 number += 1
                 hold = f"{self.seed}-again-{number}"
-                self.store.reserve(hold, Amounts(worst, worst // 10, 1), asked, self.lease)
+                answer = self.store.reserve(hold, Amounts(worst, worst // 10, 1), asked, self.lease)
+                actual = actual if isinstance(answer, Granted) else 0  # what is refused is not sent
                 self.say(hold, actual, asked)
         self.store.settle(hold, Amounts(actual, actual // 10, 1), asked)
         self.reach("after settle", stop)
