@@ -11,7 +11,7 @@ from budget_lab import ASKED, CLAUDE, FLAVOURS, GPT, SAID, WAYS, Lab, each, read
 from tokeneff.accounts import Asked
 from tokeneff.budgets import Budget
 from tokeneff.budgets._bounds import Bounds
-from tokeneff.budgets._dearest import tier_of
+from tokeneff.budgets._dearest import dearest, tier_of
 from tokeneff.errors import BudgetExceeded, PriceUnknown
 from tokeneff.prices import Prices, Tokens
 from tokeneff.stores import Amounts
@@ -74,6 +74,16 @@ def test_a_faster_reply_is_held_for_at_its_price() -> None:
 
     assert price is not None
     assert quick.amounts.usd >= price > plain.amounts.usd
+
+
+@pytest.mark.parametrize(("tier", "billed"), [("priority", "priority"), ("flex", None), ("default", None)])
+def test_the_input_of_a_stream_is_taken_at_the_dearest_tier_that_can_apply(tier: str, billed: str | None) -> None:
+    """A call that asked for flex may be served as any other."""
+    tokens = Tokens(1_000, 0)
+    found = dearest(asked("chat", {"model": "o3", "service_tier": tier}), PRICES, tokens)
+
+    assert found == PRICES.cost(tokens, model="o3", provider="openai", tier=billed, at=AT).nano_usd
+    assert dearest(asked("chat", {"model": "my-llama"}, "vllm"), PRICES, tokens) is None
 
 
 @pytest.mark.parametrize(
