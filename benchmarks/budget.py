@@ -1,14 +1,16 @@
 """What holding and settling a call's budget costs, by store and number of processes, and what is overspent.
 
-    python benchmarks/budget.py [--calls N] [--processes 1,4,16] [--stores memory,sqlite,redis] [--peers PYTHON]
-                                [--json FILE]
+    python benchmarks/budget.py [--calls N] [--processes 1,4,16] [--stores memory,sqlite,redis] [--paces 0,20,50]
+                                [--peers PYTHON] [--json FILE]
 
-Two loads. "flat out": each process holds and settles call after call, with nothing between them, which no application
-does; what is measured is mostly waiting for the others. "paced": each process makes 20 calls a second, as busy workers
-would. Each call claims three accounts (the service, its user, a rolling window); limits bind towards the end. Figures
-are milliseconds of one reserve and one settle together, of the calls that were granted. Peers get the same calls and
-the same limit with the one scope that they have; they are measured where PYTHON (by default this one) can import them:
-floe-guard's SqliteStore, and LiteLLM's BudgetManager, which reads its file before each call and writes it after.
+Loads: "flat out", each process holds and settles call after call with nothing between them, which no application does:
+what is measured is the queue, as many times one call's own work as there are processes. And paced, so many calls a
+second of each process, at random moments; 20 are a busy worker's. Each call claims three accounts (the service, its
+user, a rolling window); limits bind towards the end. Figures are milliseconds of one reserve and one settle together,
+of the calls that were granted; "x bare" is how many times the median of the least that two such steps can be on this
+machine: two PINGs, two commits of one changed row. Peers get the same calls and the same limit with the one scope that
+they have; they are measured where PYTHON (by default this one) can import them: floe-guard's SqliteStore, and LiteLLM's
+BudgetManager. Theirs are measured flat out alone.
 """
 
 from __future__ import annotations
@@ -29,17 +31,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from budget_peers import MODULES, Call, Litellm, floe
+
 HERE = Path(__file__).resolve()
 LEASE, MINUTE = 60_000_000, 60_000_000
 WORST, ACTUAL = 1_000_000, 500_000
 """Nano-dollars that a call holds and that it costs in the mean."""
-PACE = 20.0
-PEERS = {"floe-guard": "floe_guard", "litellm": "litellm"}
 AIMS = {("memory", 1): 1.0, ("sqlite", 16): 5.0}
 """Milliseconds at the 99th percentile."""
-
-Call = Callable[[str, int, int], float | None]
-"""Holds so many nano-dollars, and spends so many; seconds that both took, ``None`` where the call was refused."""
 
 
 def main() -> int:
@@ -48,6 +47,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=200, help="calls of each process")
     parser.add_argument("--processes", default="1,4,16")
     parser.add_argument("--stores", default="memory,sqlite,redis")
+    parser.add_argument("--paces", default="0,20,50", help="calls a second of each process; 0: flat out")
     parser.add_argument("--peers", default=sys.executable, help="the interpreter that has them")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--work", nargs=6, help=argparse.SUPPRESS)
@@ -55,10 +55,13 @@ def main() -> int:
     if options.work:
         return work(*options.work)
     found: list[dict[str, Any]] = []
-    for pace in (0.0, PACE):
+    for pace in map(float, options.paces.split(",")):
         print(f"\n{f'paced: {pace:.0f} calls a second of each process' if pace else 'flat out'}")
-        print(f"  {'store':12} {'processes':>9} {'p50 ms':>8} {'p99 ms':>8} {'calls/s':>8} {'spent/limit':>12}")
-        for kind in [*options.stores.split(","), *PEERS]:
+        print(
+            f"  {'store':12} {'processes':>9} {'p50 ms':>8} {'p99 ms':>8} {'x bare':>7} {'calls/s':>8}"
+            f" {'spent/limit':>12}"
+        )
+        for kind in [*options.stores.split(","), *(MODULES if not pace else ())]:
             for count in map(int, options.processes.split(",")):
                 if kind == "memory" and count > 1:
                     continue
@@ -74,26 +77,27 @@ def main() -> int:
 
 def line(figures: dict[str, Any]) -> str:
     """One row of the table."""
+    times = f"{figures['p50'] / figures['bare']:7.1f}" if figures["bare"] else " " * 7
     text = (
-        f"  {figures['kind']:12} {figures['processes']:9} {figures['p50']:8.2f} {figures['p99']:8.2f}"
+        f"  {figures['kind']:12} {figures['processes']:9} {figures['p50']:8.2f} {figures['p99']:8.2f} {times}"
         f" {figures['rate']:8.0f} {figures['spent']:12.3f}"
     )
     aim = AIMS.get((figures["kind"], figures["processes"]))
     if aim:
         text += f"   aim: p99 under {aim:.0f} ms"
-    return text + (f"   {figures['faults']} faults" if figures["faults"] else "")
+    return text + (f"   {figures['faults']} times its file could not be read" if figures["faults"] else "")
 
 
 def measure(kind: str, processes: int, calls: int, pace: float, peers: str) -> dict[str, Any] | None:
     """Have so many processes make calls at once; ``None`` where the store is not to be had."""
     limit = processes * calls * ACTUAL * 9 // 10
-    python = peers if kind in PEERS else sys.executable
+    python = peers if kind in MODULES else sys.executable
     with TemporaryDirectory() as folder, served(kind, folder) as url:
-        if url is None or (kind in PEERS and not importable(python, PEERS[kind])):
+        if url is None or (kind in MODULES and not importable(python, MODULES[kind])):
             print(f"  {kind:12} left out: it is not installed")
             return None
         command = [python, str(HERE), "--work", kind, url]
-        errors = subprocess.DEVNULL if kind in PEERS else None
+        errors = subprocess.DEVNULL if kind in MODULES else None
         env = {
             **os.environ,
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -117,6 +121,7 @@ def measure(kind: str, processes: int, calls: int, pace: float, peers: str) -> d
             process.stdin.flush()
         told = [json.loads(process.communicate()[0]) for process in started]
         took = time.perf_counter() - began
+        bare = least(kind, url)
     times = sorted(second for one in told for second in one["seconds"]) or [0.0]
     return {
         "kind": kind,
@@ -124,6 +129,7 @@ def measure(kind: str, processes: int, calls: int, pace: float, peers: str) -> d
         "pace": pace,
         "p50": times[len(times) // 2] * 1e3,
         "p99": times[len(times) * 99 // 100] * 1e3,
+        "bare": bare * 1e3,
         "rate": len(times) / took,
         "spent": sum(one["spent"] for one in told) / limit,
         "faults": sum(one["faults"] for one in told),
@@ -136,20 +142,16 @@ def work(kind: str, url: str, seed: str, calls: str, limit: str, pace: str) -> i
     print("ready", flush=True)
     sys.stdin.readline()
     seconds: list[float] = []
-    spent = faults = 0
+    spent = 0
     for number in range(int(calls)):
         actual = chance.randint(0, WORST)
-        try:
-            took = ask(f"{seed}-{number}", WORST, actual)
-        except Exception:  # noqa: BLE001 - a peer's file may be half written
-            faults += 1
-            continue
+        took = ask(f"{seed}-{number}", WORST, actual)
         if took is not None:
             seconds.append(took)
             spent += actual
         if float(pace):
             time.sleep(chance.expovariate(float(pace)))
-    print(json.dumps({"seconds": seconds, "spent": spent, "faults": faults}))
+    print(json.dumps({"seconds": seconds, "spent": spent, "faults": getattr(ask, "faults", 0)}))
     return 0
 
 
@@ -176,48 +178,30 @@ def ours(url: str, limit: int) -> Call:
     return call
 
 
-def floe(url: str, limit: int) -> Call:
-    """floe-guard: US dollars as floats, one scope."""
-    from floe_guard.store import SqliteStore  # pyright: ignore[reportMissingImports]
+def least(kind: str, url: str) -> float:
+    """Seconds of the least that two steps of such a store can be: the median of many."""
+    if kind == "redis":
+        import redis
 
-    store, bound = SqliteStore(url), limit / 1e9
+        ping = redis.Redis.from_url(url).ping
+    elif kind == "sqlite":
+        import sqlite3
 
-    def call(hold: str, worst: int, actual: int) -> float | None:
+        rows = sqlite3.connect(url.removeprefix("sqlite:///") + "-bare", isolation_level=None)
+        rows.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE one (n)")
+        rows.execute("INSERT INTO one VALUES (0)")
+
+        def ping() -> object:
+            return rows.execute("UPDATE one SET n = n + 1")
+    else:
+        return 0.0
+    seconds: list[float] = []
+    for _ in range(300):
         began = time.perf_counter()
-        if not store.reserve("window", bound, worst / 1e9)[0]:
-            return None
-        store.settle("window", bound, worst / 1e9, actual / 1e9)
-        return time.perf_counter() - began
-
-    return call
-
-
-def litellm(url: str, limit: int) -> Call:
-    """LiteLLM's BudgetManager, on the file that all processes share."""
-    from litellm import BudgetManager  # pyright: ignore[reportMissingImports]
-
-    def call(hold: str, worst: int, actual: int) -> float | None:
-        began = time.perf_counter()
-        manager = readable(BudgetManager)
-        if not manager.is_valid_user("all"):
-            manager.create_budget(total_budget=limit / 1e9, user="all")
-        if manager.get_current_cost("all") + worst / 1e9 > manager.get_total_budget("all"):
-            return None
-        manager.user_dict["all"]["current_cost"] = manager.get_current_cost("all") + actual / 1e9
-        manager.save_data()
-        return time.perf_counter() - began
-
-    return call
-
-
-def readable(kind: Any) -> Any:
-    """A manager of its file as it is now, which others may be writing: tried again as a caller would."""
-    for _ in range(50):
-        try:
-            return kind(project_name="bench")
-        except ValueError:
-            time.sleep(0.001)
-    return kind(project_name="bench")
+        ping()
+        ping()
+        seconds.append(time.perf_counter() - began)
+    return sorted(seconds)[150]
 
 
 CALLERS: dict[str, Callable[[str, int], Call]] = {
@@ -225,7 +209,7 @@ CALLERS: dict[str, Callable[[str, int], Call]] = {
     "sqlite": ours,
     "redis": ours,
     "floe-guard": floe,
-    "litellm": litellm,
+    "litellm": Litellm,
 }
 
 

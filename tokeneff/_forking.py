@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
@@ -44,7 +45,8 @@ def _before_fork() -> None:
         guard = owner.guard
         if guard.acquire(timeout=max(0.0, until - time.monotonic())):
             taken.append(guard)
-            owner.prepare()
+            with suppress(Exception):  # the others have to be prepared too
+                owner.prepare()
 
 
 def _in_parent() -> None:

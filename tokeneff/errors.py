@@ -110,7 +110,8 @@ class CacheMiss(TokeneffError):
             client.chat.completions.create(...)   # CacheMiss: nothing is kept for this call (key 3f9a0c…)
 
     Args:
-        why: why nothing was found, in a few words, where it is not for want of a reply: ``"sampled"``, ``"store away"``.
+        why: why nothing was found, in a few words, where it is not for want of a reply: ``"sampled"``,
+            ``"store away"``.
         key: the beginning of the call's key, as shown by ``tokeneff cache ls``; empty where it has none.
     """
 
@@ -226,21 +227,26 @@ class PriceUnknown(BudgetExceeded):
     Args:
         message: what is said; made of the rest unless given.
         model, provider: what has no price.
+        reason: why it has none.
         **account: as for :class:`BudgetExceeded`.
     """
 
-    def __init__(self, message: str | None = None, *, model: str = "", provider: str = "", **account: Any) -> None:
+    def __init__(
+        self, message: str | None = None, *, model: str = "", provider: str = "", reason: str = "", **account: Any
+    ) -> None:
         self.model = model
         self.provider = provider
+        self.reason = reason
         super().__init__(message, **account)
 
     def _sentence(self) -> str:
         from json import dumps
 
         at = f" at {self.provider}" if self.provider else ""
+        why = f" ({self.reason})" if self.reason else ""
         return (
-            f"budget {self.budget!r} is in US dollars, and there is no price for {self.model!r}{at}; let such calls "
-            'pass with on_unknown_price="allow", or add to your prices.toml, in US dollars per million tokens:\n\n'
+            f"budget {self.budget!r} is in US dollars, and there is no price for {self.model!r}{at}{why}; let such "
+            'calls pass with on_unknown_price="allow", or add to your prices.toml, in US dollars per million tokens:\n\n'
             f"[[model]]\nname = {dumps(self.model, ensure_ascii=False)}\ninput = 0.50\noutput = 1.50"
         )
 

@@ -77,6 +77,17 @@ async def test_a_cheaper_model_that_does_not_fit_either_is_refused(lab: Lab, fla
 
 
 @by_flavour
+async def test_two_that_downgrade_to_each_others_models_come_to_an_end(lab: Lab, flavour: str) -> None:
+    budgets = [Budget(usd="0.00005", then="downgrade", to=NANO), Budget(tokens=10, name="b", then="downgrade", to=GPT)]
+
+    with pytest.raises(BudgetExceeded) as raised:
+        await ready(CHAT.ask(lab.client("openai", flavour, budgets), model="gpt-4.1"))
+
+    assert [event.name for event in raised.value.guard.events] == ["downgraded", "downgraded", "refused"]
+    assert lab.provider.requests == []
+
+
+@by_flavour
 async def test_one_that_blocks_decides_over_one_that_downgrades(lab: Lab, flavour: str) -> None:
     budgets = [Budget(usd="0.00005", then="downgrade", to=NANO), Budget(tokens=10, name="hard")]
 
@@ -177,6 +188,23 @@ async def test_a_call_for_which_nothing_will_make_room_does_not_wait(lab: Lab, f
         await ready(CHAT.ask(client))
 
     assert time.monotonic() - began < 30
+    assert [event.name for event in raised.value.guard.events] == ["refused"]
+
+
+@by_flavour
+async def test_a_call_does_not_wait_for_one_budget_where_another_makes_no_room(lab: Lab, flavour: str) -> None:
+    budgets = [
+        Budget(requests=1, per=rolling("50s"), then="queue", wait="60s"),
+        Budget(requests=1, per="month", then="queue", wait="60s"),
+    ]
+    client = lab.client("openai", flavour, budgets)
+    lab.provider.queue(SAID)
+    await ready(CHAT.ask(client))
+
+    with pytest.raises(BudgetExceeded) as raised:
+        await ready(CHAT.ask(client))
+
+    assert raised.value.budget == "month"
     assert [event.name for event in raised.value.guard.events] == ["refused"]
 
 

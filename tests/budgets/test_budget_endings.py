@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from tokeneff._flow import Facts, Failure, Outcome, Tokens, Written
 from tokeneff.accounts import Asked
-from tokeneff.budgets import Budget
+from tokeneff.budgets import Budget, claims
 from tokeneff.budgets._bounds import Bounds
+from tokeneff.budgets._holding import Holding, Part
 from tokeneff.budgets._settling import Settling
 from tokeneff.errors import BudgetExceeded
 from tokeneff.prices import Prices
@@ -303,6 +304,19 @@ def test_a_forked_child_leaves_its_parents_holds_alone(lab_sync: Lab) -> None:
 
     list(stream)
     assert lab_sync.store.holds() == []
+
+
+def test_nothing_is_held_again_for_a_call_that_is_over() -> None:
+    """A stream's hold may be on its way to be extended by a thread when its caller leaves."""
+    store, budget = MemoryStore(), Budget(tokens=1_000)
+    holding = Holding([Part(store, (budget,), claims((budget,), {}, store.now()))], 60_000_000)
+    holding.reserve(Amounts(0, 100, 1))
+    holding.settle(Amounts(0, 40, 1))
+
+    assert holding.extend(Amounts(0, 356, 1), Amounts(0, 41, 1)) is None
+
+    assert store.holds() == []
+    assert [state.balance.spent for state in store.states()] == [Amounts(0, 40, 1)]
 
 
 COUNTER, PRICES = Counter(), Prices()

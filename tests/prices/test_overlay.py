@@ -165,3 +165,22 @@ def test_a_wrong_file_is_refused_with_what_to_write(write, text: str, said: str)
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PricesError, match=r"none\.toml: cannot be read"):
         Prices(tmp_path / "none.toml")
+
+
+def test_sizes_of_ones_own(write) -> None:
+    prices = write(
+        '[[model]]\nname = "m*"\ncontext_window = 8_000\nmax_output = 500\n'
+        '[[model]]\nname = "m-long"\nprovider = "vllm"\ncontext_window = 64_000\nuntil = 2027-01-01\n'
+    )
+    assert prices.sizes("m-1", "vllm", at=AT) == (8_000, 500)
+    assert prices.sizes("m-long", "vllm", at=AT) == (64_000, 500)
+    assert prices.sizes("m-long", "ollama", at=AT) == (8_000, 500)
+    assert prices.sizes("m-long", "vllm", at=AT + 40 * 86_400 * 3) == (8_000, 500)
+    assert prices.sizes("gpt-5", "openai", at=AT) == Prices().sizes("gpt-5", "openai") == (None, None)
+    assert ask(prices, "m-1", "vllm").nano_usd is None
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", '"8k"', "true", "200_000_000"])
+def test_sizes_that_are_none(write, value: str) -> None:
+    with pytest.raises(PricesError, match=r"max_output: is .*write a whole number of tokens, as max_output = 32_768"):
+        write(f'[[model]]\nname = "m"\nmax_output = {value}\n')

@@ -130,7 +130,10 @@ class Model:
             return Gone(self.clock.at)
         self.settled.add(hold)
         if hold in self.expired:
-            claims = self.expired.pop(hold).claims
+            out = self.expired.pop(hold)
+            claims = out.claims
+            if out.amounts == out.floor == ZERO:
+                self.spend(hold, claims, amounts)
             for claim in claims:
                 for line in self.lines.get(claim.account, ()):
                     if line.hold == hold:

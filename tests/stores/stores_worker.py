@@ -22,7 +22,7 @@ MOST = 1000
 
 
 def claims(limit: int, user: int) -> list[Claim]:
-    """Three scopes; the users' limits bind a little earlier for some."""
+    """Three scopes; of the first user, who asks most, the limit binds before that of all."""
     return [
         Claim("service", Limits(usd=limit)),
         Claim(f"user={user}", Limits(usd=limit // 3)),
@@ -41,7 +41,7 @@ class Worker:
     def call(self, number: int) -> Reservation:
         """One call; returns what its reservation was answered."""
         hold = f"{self.seed}-{number}"
-        asked = claims(self.limit, self.random.randrange(4))
+        asked = claims(self.limit, min(self.random.randrange(4), self.random.randrange(4)))
         worst = self.random.randint(MOST // 2, MOST)
         stop = self.point if self.granted == 10 else ""
         self.say(hold, 0, asked)
@@ -65,7 +65,8 @@ class Worker:
                 self.store.settle(hold, Amounts(actual, actual // 10, 1), asked)
                 number += 1
                 hold = f"{self.seed}-again-{number}"
-                self.store.reserve(hold, Amounts(worst, worst // 10, 1), asked, self.lease)
+                answer = self.store.reserve(hold, Amounts(worst, worst // 10, 1), asked, self.lease)
+                actual = actual if isinstance(answer, Granted) else 0  # what is refused is not sent
                 self.say(hold, actual, asked)
         self.store.settle(hold, Amounts(actual, actual // 10, 1), asked)
         self.reach("after settle", stop)

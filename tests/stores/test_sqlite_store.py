@@ -71,6 +71,16 @@ def test_nothing_is_loaded_before_it_is_used() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_a_client_without_budgets_has_no_store() -> None:
+    code = (
+        "import sys, tokeneff, openai\n"
+        "tokeneff.wrap(openai.OpenAI(api_key='k', base_url='http://127.0.0.1:1/v1')).chat\n"
+        "print([name for name in sys.modules if name.startswith('tokeneff.stores.') and name[16] != '_'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_step_waits_only_so_long_for_another_process(store: SqliteStore, path: Path) -> None:
     store.reserve("a", usd(1), [total()], LEASE)
     store.patience = 0.05
@@ -159,12 +169,56 @@ def test_on_a_network_a_rollback_journal_is_synchronised(path: Path, monkeypatch
     store.close()
 
 
-def test_the_log_does_not_grow_for_ever(store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tokeneff.stores._sqlite_file._LOG", 50_000)
+def test_the_log_is_written_over_again_and_again(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokeneff.stores._sqlite_file._SELDOM", 1)
     for number in range(200):
         store.settle(f"call-{number}", usd(1), [total()])
-    assert os.stat(f"{path}-wal").st_size < 400_000
+    assert os.stat(f"{path}-wal").st_size < 50_000
     assert balances(store)["all"].spent.usd == 200
+
+
+def test_a_log_that_has_grown_is_cut(store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokeneff.stores._sqlite_file._SELDOM", 1)
+    monkeypatch.setattr("tokeneff.stores._sqlite_file._LOG", 50_000)
+    store.settle("first", usd(1), [total()])
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM calls").fetchone()
+        for number in range(100):
+            store.settle(f"call-{number}", usd(1), [total()])
+        assert os.stat(f"{path}-wal").st_size > 200_000
+    store.settle("last", usd(1), [total()])
+    assert os.stat(f"{path}-wal").st_size < 50_000
+    assert balances(store)["all"].spent.usd == 102
+
+
+def test_a_log_that_others_deleted_is_not_written_to(store: SqliteStore, path: Path) -> None:
+    """Closing any descriptor of a file takes all locks that its process has on it, and the next one that closes the
+    file takes itself for the last, and deletes the log."""
+    store.settle("a", usd(1), [total()])
+    path.read_bytes()
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM calls').fetchone()"
+    subprocess.run([sys.executable, "-c", other, str(path)], check=True, timeout=60)
+    assert not os.path.exists(f"{path}-wal")
+    store.settle("b", usd(2), [total()])
+    again = SqliteStore(store.url)
+    again.clock = store.clock
+    assert balances(again)["all"].spent.usd == 3
+    again.close()
+
+
+def test_a_lock_that_others_deleted_is_made_anew(store: SqliteStore, path: Path) -> None:
+    store.settle("a", usd(1), [total()])
+    os.unlink(f"{path}-turn")
+    store.settle("b", usd(1), [total()])
+    other = os.open(f"{path}-turn", os.O_RDWR)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    store.patience = 0.05
+    with pytest.raises(StoreUnavailable, match="busy"):
+        store.settle("c", usd(1), [total()])
+    os.close(other)
 
 
 def forget(store: Store, clock: Clock, at: int) -> None:

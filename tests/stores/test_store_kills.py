@@ -19,7 +19,8 @@ from test_store_races import ROLLING, SHARED, SOAK, billed, go, never_over, star
 
 from tokeneff.stores import Amounts, Granted, open_store
 
-PROCESSES, CALLS = (16, 200) if SOAK else (4, 40)
+PROCESSES, CALLS, SHARE = (16, 200, 19) if SOAK else (4, 40, 30)
+"""The limit, in percent of what all calls cost at most: who is to be killed has to come to its tenth call."""
 LEASE = 2 * SECOND if SOAK else SECOND
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKI
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("kind", SHARED)
 def test_half_are_killed(kind: str, point: str, running: Callable[[str], Server], tmp_path: Path) -> None:
-    url, limit = fresh_url(kind, running, tmp_path), PROCESSES * CALLS * MOST * 19 // 100
+    url, limit = fresh_url(kind, running, tmp_path), PROCESSES * CALLS * MOST * SHARE // 100
     doomed = [start(url, tmp_path, seed, CALLS, limit, LEASE, point) for seed in range(PROCESSES // 2)]
     others = [start(url, tmp_path, seed, CALLS, limit, 60 * SECOND) for seed in range(PROCESSES // 2, PROCESSES)]
     go([*doomed, *others])

@@ -39,7 +39,7 @@ from stores_model import Model
 from tokeneff.stores import Amounts, Balance, Claim, Granted, Limits, open_store
 
 HOLDS = st.sampled_from([f"call-{number}" for number in range(8)])
-AMOUNTS = st.builds(
+AMOUNTS = st.just(ZERO) | st.builds(
     Amounts, st.sampled_from([0, 1, 7, 50, 99, 100, 101, 250, 600]), st.integers(0, 60), st.sampled_from([0, 1, 1, 2])
 )
 LEASES = st.sampled_from([LEASE, LEASE, 10 * SECOND, 20 * MINUTE])

@@ -20,9 +20,9 @@ from servers import Server
 
 from tokeneff import _log
 from tokeneff.errors import BudgetUnavailable, StoreUnavailable
-from tokeneff.stores import Amounts, Claim, Gone, Granted, Limits, Refused, Store, _guarded_exit, open_store
-from tokeneff.stores._guarded import GrantedMeanwhile, GuardedStore
-from tokeneff.stores._guarded_backlog import Backlog, Settlement
+from tokeneff.stores import Amounts, Claim, Gone, Granted, Limits, Refused, Store, open_store
+from tokeneff.stores._guarded import GrantedMeanwhile, GuardedStore, _exit
+from tokeneff.stores._guarded._backlog import Backlog, Settlement
 
 MINUTE = 60_000_000
 KEEPS = ("--appendonly", "yes", "--appendfsync", "always")
@@ -36,9 +36,9 @@ def nothing_is_left() -> Iterator[None]:
     _log._forget()
     yield
     _log._forget()
-    for store in list(_guarded_exit.owners):
+    for store in list(_exit.owners):
         store._breaker.stop(10)  # type: ignore[attr-defined]
-        _guarded_exit.owners.discard(store)
+        _exit.owners.discard(store)
 
 
 @pytest.fixture
@@ -314,24 +314,29 @@ def test_the_bare_store_says_so_within_its_patience(silent: Silent, own_server: 
         assert time.monotonic() - begun < 2
 
 
-def test_its_owner_is_told(own_server: Server, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_became_of_it_is_told_once(own_server: Server, caplog: pytest.LogCaptureFixture) -> None:
     heard: list[tuple[str, Any]] = []
-    store = GuardedStore(
-        open_store(own_server.url()), patience=PATIENCE, told=lambda name, about: heard.append((name, about))
-    )
+    store = GuardedStore(open_store(own_server.url()), patience=PATIENCE)
+
+    def told(number: int) -> bool:
+        heard.extend(store.news())
+        return len(heard) == number
+
     with caplog.at_level(logging.WARNING, "tokeneff"):
         call(store, "before", 1)
         for number in range(2):
             own_server.kill()
             call(store, f"meanwhile-{number}", 1)
+            assert told(2 * number + 1)
             own_server.start()
             back(store)
-            until(lambda number=number: len(heard) == 2 * number + 2, "nobody was told")
+            until(lambda number=number: told(2 * number + 2), "nobody was told")
 
-    assert [name for name, _ in heard] == ["tokeneff.store.away", "tokeneff.store.back"] * 2
-    assert heard[0][1]["tokeneff.store.url"] == store.url
-    assert "Connection refused" in heard[0][1]["tokeneff.store.reason"] or "losed" in str(heard[0][1])
-    assert heard[1][1]["tokeneff.store.seconds"] > 0
+    assert [name for name, _ in heard] == ["store_lost", "store_back"] * 2
+    assert {about["store"] for _, about in heard} == {store.url}
+    assert "Connection refused" in heard[0][1]["reason"] or "losed" in str(heard[0][1])
+    assert heard[1][1]["seconds"] > 0
+    assert store.news() == []
     assert len([record for record in caplog.records if "cannot be asked" in record.getMessage()]) == 1
 
 

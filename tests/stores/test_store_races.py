@@ -67,16 +67,22 @@ def billed(folder: Path) -> dict[str, int]:
 def never_over(store: Store, limit: int) -> None:
     """Neither now nor at any entry of the journal before."""
     limits = {"service": limit, "rolling": limit, **{f"user={user}": limit // 3 for user in range(4)}}
-    reached = dict.fromkeys(limits, 0)
+    reached, most = dict.fromkeys(limits, 0), dict.fromkeys(limits, 0)
     for entry in store.journal(newest=10_000_000):
         for account in entry.accounts:
             reached[account] += entry.held.usd + entry.spent.usd
-            assert reached[account] <= limits[account], (account, entry)
+            most[account] = max(most[account], reached[account])
+    print({account: f"{most[account]} of {limits[account]}" for account in limits})
+    assert {account: most[account] for account in limits if most[account] > limits[account]} == {}
 
 
 def nearly_all(store: Store, limit: int) -> None:
-    spent = balances(store)["service"].spent.usd
-    assert 0.97 * limit <= spent <= limit
+    found = balances(store)
+    for account, most in (("service", limit), ("rolling", limit), ("user=0", limit // 3)):
+        spent = found[account].spent.usd
+        print(f"{account}: {spent / most:.2%} of the limit were spent")
+        # A user's share is small against single calls in the short form.
+        assert (0.97 if SOAK or account != "user=0" else 0.9) * most <= spent <= most
 
 
 @pytest.mark.parametrize("kind", SHARED)

@@ -242,6 +242,18 @@ def test_what_is_put_right_stays_dated_when_its_lease_ran_out(store: Store, cloc
     assert balances(store)["rolling"].spent == ZERO
 
 
+@pytest.mark.parametrize("claim", [total(), rolling()])
+def test_what_was_held_for_nothing_is_spent_when_it_settles_late(store: Store, clock: Clock, claim: Claim) -> None:
+    store.reserve("a", ZERO, [claim], LEASE)
+    clock.ahead(LEASE)
+    assert store.holds() == []
+    answer = store.settle("a", usd(40), [claim])
+    assert isinstance(answer, Granted)
+    assert answer.balances[0].spent == usd(40)
+    assert steps(store.journal()) == [("settle", "a", ZERO, usd(40))]
+    assert store.settle("a", usd(50), [claim]) == Gone(clock.at)
+
+
 def test_a_hold_that_was_never_seen_is_spent_all_the_same(store: Store) -> None:
     claims = [total(limit=100), total("b", 10)]
     settled = store.settle("a", usd(150), claims)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tokeneff.budgets._block import Block, Remaining, Spending, block_store, budget
+    from tokeneff.budgets._block import Block, Remaining, Spending, budget
+    from tokeneff.budgets._block_store import block_store
     from tokeneff.budgets._budget import Action, Budget, Rolling, Threshold, Unit, normalised, rolling
     from tokeneff.budgets._scopes import claims, group
     from tokeneff.context import current_blocks
@@ -29,7 +30,8 @@ __all__ = [
 ]
 
 _LATER = {
-    **dict.fromkeys(("Block", "Remaining", "Spending", "block_store", "budget"), "tokeneff.budgets._block"),
+    **dict.fromkeys(("Block", "Remaining", "Spending", "budget"), "tokeneff.budgets._block"),
+    "block_store": "tokeneff.budgets._block_store",
     **dict.fromkeys(("claims", "group"), "tokeneff.budgets._scopes"),
     "current_blocks": "tokeneff.context",
 }

@@ -17,6 +17,7 @@ from tokeneff.budgets._guarding import Story, exceeded, short, where
 from tokeneff.budgets._holding import Holding, Refusal
 from tokeneff.budgets._meter import STEP
 from tokeneff.errors import PriceUnknown
+from tokeneff.stores._contract import Claim
 
 _SHORTEST, _LONGEST = 0.05, 1.0
 """Seconds between two tries of a call that waits: longer each time, and a little random."""
@@ -51,6 +52,9 @@ class Admission:
     def pass_(self) -> Generator[Effect, Any, Admitted]:
         """Go on until the call is held for; raises BudgetExceeded where it is refused."""
         bounded = self._bounded(self._call)
+        for budget in self._budgets:
+            if budget.then == "downgrade" and budget.usd is not None and budget.on_unknown_price == "block":
+                self._bounds.foresee(budget.name, budget.to or "", bounded.asked)
         while True:
             refusal = yield from self._reserve(bounded)
             if refusal is None:
@@ -81,6 +85,7 @@ class Admission:
                     raise PriceUnknown(
                         model=asked.model,
                         provider=asked.provider,
+                        reason=bound.why,
                         budget=claim.budget,
                         scope=claim.scope,
                         window=claim.window,
@@ -118,37 +123,36 @@ class Admission:
         for index, budget in against:
             lowered = budget.then == "downgrade" and budget.to not in (*self._tried, bounded.bound.model)
             if not (lowered or budget.then == "queue"):
-                self._raise(refusal, index, budget, bounded.bound)
+                self._raise(refusal, index, bounded.bound)
         for index, budget in against:
             if budget.then == "downgrade" and budget.to is not None:
-                claim = refusal.part.claims[index]
-                self._tried |= {bounded.bound.model, budget.to}
-                self._story.tell(
-                    "downgraded", "downgrade", **where(claim), from_model=bounded.bound.model, to_model=budget.to
-                )
-                return self._bounded(with_model(bounded.call, budget.to))
+                return self._downgraded(bounded, refusal.part.claims[index], budget.to)
         yield from self._queued(refusal, against, bounded.bound)
         return self._bounded(bounded.call)
+
+    def _downgraded(self, bounded: Admitted, claim: Claim, model: str) -> Admitted:
+        before = bounded.bound.model
+        self._tried |= {before, model}
+        call, lost = with_model(bounded.call, model)
+        more = {"dropped": ", ".join(lost)} if lost else {}
+        self._story.tell("downgraded", "downgrade", **where(claim), from_model=before, to_model=model, **more)
+        return self._bounded(call)
 
     def _queued(
         self, refusal: Refusal, against: list[tuple[int, Budget]], bound: Bound
     ) -> Generator[Effect, Any, None]:
         left = min(budget.wait or 0.0 for _, budget in against) - (time.monotonic() - self._began)
-        index, budget = against[0]
-        balance = refusal.answer.balances[index]
-        hopeless = any(
-            limit is not None and asked > limit for limit, asked in zip(balance.limits, refusal.more, strict=True)
-        )
-        if left <= 0 or hopeless or _stuck(refusal, index, left):
-            self._raise(refusal, index, budget, bound)
+        for index, _ in against:
+            if left <= 0 or _hopeless(refusal, index) or _stuck(refusal, index, left):
+                self._raise(refusal, index, bound)
         if self._story.action != "queue":
-            self._story.tell("queued", "queue", **where(refusal.part.claims[index]))
+            self._story.tell("queued", "queue", **where(refusal.part.claims[against[0][0]]))
         # A little random, so that those who wait do not all ask at once.
         pause = self._pause * random.uniform(0.5, 1.0)
         self._pause = min(self._pause * 1.5, _LONGEST)
         yield Sleep(max(0.001, min(pause, left)))
 
-    def _raise(self, refusal: Refusal, index: int, budget: Budget, bound: Bound) -> NoReturn:
+    def _raise(self, refusal: Refusal, index: int, bound: Bound) -> NoReturn:
         claim, balance = refusal.part.claims[index], refusal.answer.balances[index]
         unit = short(claim, balance, refusal.more)
         self._story.tell("refused", "block", **where(claim), unit=unit)
@@ -157,13 +161,20 @@ class Admission:
             hint = (
                 f"it was held for up to {bound.output:,} tokens of output: set max_tokens, or Budget(cap_output=True)"
             )
-        raise exceeded(budget, claim, balance, refusal.more, self._holding.id, hint=hint)
+        raise exceeded(refusal, index, self._holding.id, hint=hint)
+
+
+def _hopeless(refusal: Refusal, index: int) -> bool:
+    """Whether the call is larger than the whole limit."""
+    limits = refusal.answer.balances[index].limits
+    return any(limit is not None and asked > limit for limit, asked in zip(limits, refusal.more, strict=True))
 
 
 def _stuck(refusal: Refusal, index: int, left: float) -> bool:
     """Whether nothing makes room in time: nothing is held, and neither the window nor a bucket of it ends."""
     claim, answer = refusal.part.claims[index], refusal.answer
-    soon = any(0 < at <= answer.now + left * 1e6 for at in (claim.end, answer.frees))
+    moments = (claim.end, answer.frees if claim.span else 0)  # what frees a rolling window is nothing to the others
+    soon = any(0 < at <= answer.now + left * 1e6 for at in moments)
     return not (soon or any(answer.balances[index].held))
 
 

@@ -17,7 +17,6 @@ from tokeneff.budgets._money import Usd, in_usd
 from tokeneff.budgets._scopes import prefix
 from tokeneff.context import blocks_place
 from tokeneff.stores._contract import Amounts, Balance, Claim
-from tokeneff.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -137,6 +136,8 @@ class budget(Around["tuple[budget, ...]"]):  # noqa: N801 - reads as a word of t
         return Remaining(None if usd is None else in_usd(usd), *counts)
 
     def _balance(self) -> Balance:
+        from tokeneff.budgets._block_store import block_store  # a store, only where there is a block
+
         return block_store().balance(self.claim.account)
 
     def __reduce__(self) -> tuple[Callable[..., budget], tuple[Any, ...]]:
@@ -162,38 +163,12 @@ def _made(kind: type[B], given: Budget) -> B:
     return block
 
 
-class BlockStore(MemoryStore):
-    """Accounts in memory that are let go with their blocks."""
-
-    def balance(self, account: str) -> Balance:
-        """Where an account stands."""
-        with self.guard:
-            now = self._begin()
-            found = self._accounts.get(account)
-            return Balance(account) if found is None else found.balance(now)
-
-    def forget(self, account: str) -> bool:
-        """Let an account go, unless something of it is held."""
-        with self.guard:
-            self._begin()
-            found = self._accounts.get(account)
-            if found is not None and any(found.held):
-                return False
-            self._accounts.pop(account, None)
-            self._marks.pop(account, None)
-            return True
-
-
-_store = BlockStore("memory://blocks", journal=1000)
-
-
-def block_store() -> BlockStore:
-    """Where the accounts of this process's blocks are."""
-    return _store
-
-
 def _forget() -> None:
     """Let go the accounts of blocks that are gone; those with calls still out, a later time."""
+    if not _let_go:
+        return
+    from tokeneff.budgets._block_store import block_store
+
     for _ in range(len(_let_go)):
         try:
             account = _let_go.popleft()

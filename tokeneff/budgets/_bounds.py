@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tokeneff._flow import Tokens
-from tokeneff._plain import absent, fields, items, string
+from tokeneff._log import log_once
+from tokeneff._plain import items
+from tokeneff.budgets._dearest import Dearest
 from tokeneff.budgets._limits import Limit, limit_of
+from tokeneff.budgets._requests import all_seen, choices_of, hosted, output_of, prompts_of, sealed
 from tokeneff.budgets._tally import Ratios
 from tokeneff.stores._contract import Amounts
 
 if TYPE_CHECKING:
     from tokeneff.accounts import Asked
     from tokeneff.prices import Prices
-    from tokeneff.prices._cost import Cost
     from tokeneff.tokens import Counter, Prompt
 
 MOST = 2**53
-_MANY = 1_000_000
 _MARGIN = 16
 """Tokens beside the relative error: what frames a request is not known to the token."""
 _ERRORS = 3
@@ -31,17 +31,7 @@ _IMAGES = 4
 that (OpenAI's tiles of 2,048 by 768 pixels, Anthropic's long edge of 2,576)."""
 _CLIENTS_TOOL = 3_000
 """Tokens that the description of a tool takes which the provider knows and the caller runs (bash, text editor …)."""
-_RUN_BY_CALLERS = ("bash", "text_editor", "computer", "memory", "local_shell", "shell", "apply_patch", "custom")
 _HIDDEN = frozenset(("encrypted reasoning", "redacted thinking"))
-_CAPS = {
-    "chat": ("max_completion_tokens", "max_tokens"),
-    "completions": ("max_tokens",),
-    "responses": ("max_output_tokens",),
-    "messages": ("max_tokens",),
-    "embeddings": (),
-    None: ("max_tokens_to_sample", "max_output_tokens", "max_tokens"),
-}
-_STANDARD = (None, "", "auto", "default", "standard", "standard_only")
 
 
 class Bound(NamedTuple):
@@ -92,6 +82,24 @@ class Bounds:
         self.counter = counter
         self.prices = prices
         self.ratios = Ratios() if ratios is None else ratios
+        self._foreseen: set[tuple[str, str, str]] = set()
+
+    def foresee(self, budget: str, model: str, asked: Asked) -> None:
+        """Warn of a model that calls are to be downgraded to and that has no price, before one has to be."""
+        key = model, asked.provider, asked.host
+        if key in self._foreseen:
+            return
+        self._foreseen.add(key)
+        cost = self.prices.cost(Tokens(1, 1), model=model, provider=asked.provider, host=asked.host, at=asked.at)
+        if cost.nano_usd is None:
+            log_once(
+                ("downgrade", *key),
+                "budget %r is in US dollars and goes down to %r, which has no price (%s): what does not fit will be "
+                'refused, unless prices.toml has a price for it, or on_unknown_price="allow" is said',
+                budget,
+                model,
+                cost.note,
+            )
 
     def of(self, asked: Asked) -> Bound:
         """What a request may come to.
@@ -100,16 +108,15 @@ class Bounds:
         count beforehand (files, audio, conversations that the provider keeps, tools that it runs) the model's whole
         context window. Output is what the caller allows, else what the model can say; each at the dearest price that
         can apply: nothing read from the cache, all written to it where it is written unasked or for a mark, the
-        service tier asked for, audio and images where there may be some.
+        service tier or speed asked for, audio and images where there may be some.
         """
-        body, model = asked.body, asked.model
-        limit = limit_of(model)
-        prompt = self.counter.prompt(asked.dialect, body, model)
+        model, limit = asked.model, self._limit(asked)
+        prompt = self.counter.prompt(asked.dialect, asked.body, model)
         expected, error = self.counter.expected(prompt, model, asked.provider, asked.session, asked.at)
         whole = _input(asked, prompt, expected, min(error, 1.0), limit)
-        output, capped = _output(asked, limit)
-        choices = _choices(body)
-        costs = _Costs(asked, prompt, self.prices)
+        output, capped = output_of(asked, limit)
+        choices = choices_of(asked)
+        costs = Dearest(asked, prompt, self.prices)
         base, why = costs.input(whole)
         rate = costs.output(whole) if output and base is not None else Fraction(0)
         if rate is None:
@@ -122,12 +129,18 @@ class Bounds:
             output * choices,
             choices,
             capped,
-            _all_seen(asked, prompt, limit),
+            all_seen(asked, prompt, limit),
             base,
             rate or Fraction(0),
             why,
             prompt,
         )
+
+    def _limit(self, asked: Asked) -> Limit:
+        """The model's limits: as the user's own file says, else by its name."""
+        limit = limit_of(asked.model)
+        context, output = self.prices.sizes(asked.model, asked.provider, asked.host, asked.at)
+        return limit._replace(context=context or limit.context, output=output or limit.output)
 
     def _ratio(self, asked: Asked, prompt: Prompt, expected: int) -> float:
         if prompt.exact:
@@ -137,8 +150,8 @@ class Bounds:
 
 
 def _input(asked: Asked, prompt: Prompt, expected: int, error: float, limit: Limit) -> int:
-    # No request is longer than the model's context, whatever an odd count has taught.
-    return min(_counted(asked, prompt, expected, error, limit), limit.context)
+    # No prompt is longer than the model's context, whatever an odd count has taught.
+    return min(_counted(asked, prompt, expected, error, limit), limit.context * prompts_of(asked))
 
 
 def _counted(asked: Asked, prompt: Prompt, expected: int, error: float, limit: Limit) -> int:
@@ -152,142 +165,8 @@ def _counted(asked: Asked, prompt: Prompt, expected: int, error: float, limit: L
         attached = sum(tokens for piece in prompt.pieces for kind, tokens in piece.contents if kind == "attached")
         bound += (_IMAGES - 1) * attached
     if unknown & _HIDDEN:
-        bound += sum(map(len, _sealed(asked.body)))
-    if "hosted tool" in unknown and not _hosted(asked.body):
+        bound += sum(map(len, sealed(asked.body)))
+    if "hosted tool" in unknown and not hosted(asked.body):
         bound += _CLIENTS_TOOL * len(items(asked.body.get("tools")))
         unknown.discard("hosted tool")
     return bound if unknown <= _HIDDEN | {"image size"} else limit.context
-
-
-def _sealed(value: object, depth: int = 0) -> Iterator[str]:
-    """What a request holds encrypted: it stands for no more tokens than it has characters."""
-    inner = fields(value) if not isinstance(value, str) else None
-    if inner is not None:
-        for key, item in inner.items():
-            if key in ("encrypted_content", "data") and isinstance(item, str):
-                yield item
-            elif depth < 6:
-                yield from _sealed(item, depth + 1)
-    elif depth < 6 and not isinstance(value, str):
-        for item in items(value):
-            yield from _sealed(item, depth + 1)
-
-
-def _hosted(body: Mapping[str, Any]) -> bool:
-    """Whether the provider runs some of the tools, whose results it then bills."""
-    for tool in items(body.get("tools")):
-        told = fields(tool) or {}
-        kind = string(told.get("type")) or "function"
-        if kind != "function" and "input_schema" not in told and not kind.startswith(_RUN_BY_CALLERS):
-            return True
-    return _given(body, "mcp_servers") or _given(body, "web_search_options")
-
-
-def _given(body: Mapping[str, Any], name: str) -> bool:
-    """Whether the caller said anything here; what the SDKs mark as not given is not sent."""
-    value = body.get(name)
-    return value is not None and value is not False and not absent(value)
-
-
-def _output(asked: Asked, limit: Limit) -> tuple[int, bool]:
-    """Tokens of one choice at most, and whether the caller said so."""
-    body = asked.body
-    if asked.dialect == "embeddings":
-        return 0, True
-    caps = [cap for name in _CAPS[asked.dialect] if type(cap := body.get(name)) is int and cap >= 0]
-    more = 0
-    predicted = fields(body.get("prediction"))
-    if predicted is not None:  # what is predicted and not taken is billed as output
-        more = len(string(predicted.get("content")) or str(predicted.get("content")))
-    if not caps:
-        return limit.output + more, False
-    cap = max(caps)
-    thinking = (fields(body.get("thinking")) or {}).get("budget_tokens")
-    if type(thinking) is int and thinking >= cap:  # allowed where thinking is interleaved with tools
-        cap += thinking
-    return cap + more, True
-
-
-def _choices(body: Mapping[str, Any]) -> int:
-    return max(1, *(many for name in ("n", "best_of") if type(many := body.get(name)) is int), 1)
-
-
-def _all_seen(asked: Asked, prompt: Prompt, limit: Limit) -> bool:
-    body = asked.body
-    if not limit.visible or asked.dialect not in ("chat", "completions", "responses", "messages"):
-        return False
-    thinking = fields(body.get("thinking"))
-    if thinking is not None and string(thinking.get("type")) != "disabled":
-        return False
-    if "hosted tool" in prompt.unknown and _hosted(body):
-        return False
-    return not (_sounds(body) or any(_given(body, name) for name in ("background", "web_search_options", "prediction")))
-
-
-def _sounds(body: Mapping[str, Any]) -> bool:
-    return "audio" in items(body.get("modalities")) or _given(body, "audio")
-
-
-def _kept_an_hour(value: object, depth: int = 0) -> bool:
-    """Whether a mark for the cache asks for an hour."""
-    inner = fields(value) if not isinstance(value, str) else None
-    if inner is None:
-        return depth < 6 and not isinstance(value, str) and any(_kept_an_hour(one, depth + 1) for one in items(value))
-    mark = fields(inner.get("cache_control"))
-    if mark is not None and string(mark.get("ttl")) == "1h":
-        return True
-    return depth < 6 and any(
-        _kept_an_hour(inner.get(name), depth + 1) for name in ("tools", "system", "messages", "content")
-    )
-
-
-class _Costs:
-    """The dearest prices that can apply to a request."""
-
-    def __init__(self, asked: Asked, prompt: Prompt, prices: Prices) -> None:
-        self._asked = asked
-        self._prices = prices
-        body = asked.body
-        tier = body.get("service_tier")
-        self._tiers = (None,) if tier in _STANDARD or not isinstance(tier, str) else (None, tier)
-        self._marked = _given(body, "cache_control") or any(piece.marked for piece in prompt.pieces)
-        self._odd = (
-            bool(prompt.unknown)
-            or asked.dialect is None
-            or any(kind == "attached" for piece in prompt.pieces for kind, _ in piece.contents)
-        )
-        self._spoken = _sounds(body)
-
-    def input(self, count: int) -> tuple[int | None, str]:
-        """Nano-dollars of so many tokens of input; why there is no price."""
-        kinds = [Tokens(count, 0)]
-        if self._marked or self._asked.dialect != "messages":
-            kinds.append(Tokens(count, 0, cache_write=count))
-        if self._marked and _kept_an_hour(self._asked.body):
-            kinds.append(Tokens(count, 0, cache_write=count, cache_write_1h=count))
-        if self._odd or self._spoken:
-            kinds += [Tokens(count, 0, image_input=count), Tokens(count, 0, audio_input=count)]
-        return self._dearest(kinds)
-
-    def output(self, count: int) -> Fraction | None:
-        """Nano-dollars of a token of output, after so much input."""
-        kinds = [Tokens(count, _MANY), Tokens(count, _MANY, reasoning=_MANY)]
-        if self._spoken or self._asked.dialect is None:
-            kinds += [Tokens(count, _MANY, audio_output=_MANY), Tokens(count, _MANY, image_output=_MANY)]
-        dearest, _ = self._dearest(kinds, lambda cost: cost.output)
-        return None if dearest is None else Fraction(dearest, _MANY)
-
-    def _dearest(
-        self, kinds: list[Tokens], part: Callable[[Cost], int | None] = lambda cost: cost.nano_usd
-    ) -> tuple[int | None, str]:
-        asked, most, why = self._asked, None, ""
-        for tier in self._tiers:
-            for tokens in kinds:
-                cost = self._prices.cost(
-                    tokens, model=asked.model, provider=asked.provider, host=asked.host, tier=tier, at=asked.at
-                )
-                found = part(cost)
-                if found is None:
-                    return None, cost.note
-                most = found if most is None else max(most, found)
-        return most, why

@@ -9,7 +9,7 @@ from datetime import timedelta
 SECOND = 1_000_000
 """Microseconds."""
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_TEXT = re.compile("".join(rf"(?:(\d{{1,12}}(?:\.\d{{1,6}})?){unit}\s*)?" for unit in _UNITS), re.ASCII)
+_TEXT = re.compile("".join(rf"(?:(\d{{1,12}}(?:\.\d{{1,6}})?)\s*{unit}\s*)?" for unit in _UNITS), re.ASCII)
 
 Span = str | float | timedelta
 
@@ -33,7 +33,7 @@ def microseconds(value: object, what: str, example: str) -> int:
     if isinstance(value, timedelta):
         span = value // timedelta(microseconds=1)
     elif isinstance(value, str):
-        span = _parsed(value)
+        span = parsed(value)
     else:
         span = round(value * SECOND) if math.isfinite(value) else -1
     if span is None:
@@ -43,7 +43,8 @@ def microseconds(value: object, what: str, example: str) -> int:
     return span
 
 
-def _parsed(text: str) -> int | None:
+def parsed(text: str) -> int | None:
+    """The microseconds of a text, or ``None`` where it is no span of time."""
     found = _TEXT.fullmatch(text.strip().lower())
     if found is None or not any(found.groups()):
         return None

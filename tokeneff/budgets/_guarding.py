@@ -15,7 +15,7 @@ from tokeneff.errors import BudgetExceeded
 from tokeneff.stores._contract import Amounts, Balance, Claim
 
 if TYPE_CHECKING:
-    from tokeneff.budgets._holding import Part
+    from tokeneff.budgets._holding import Part, Refusal
 
 UNITS: tuple[Unit, ...] = ("usd", "tokens", "requests")
 _WEIGHTS: dict[Action, int] = {
@@ -82,15 +82,11 @@ def short(claim: Claim, balance: Balance, more: Amounts) -> Unit:
 
 
 def exceeded(
-    budget: Budget,
-    claim: Claim,
-    balance: Balance,
-    more: Amounts,
-    call_id: str,
-    partial: Written | None = None,
-    hint: str = "",
+    refusal: Refusal, index: int, call_id: str, partial: Written | None = None, hint: str = ""
 ) -> BudgetExceeded:
-    """The error of a call that does not fit this account, and what could be done about it."""
+    """The error of a call that does not fit one of its accounts, and what could be done about it."""
+    part, balance, more = refusal.part, refusal.answer.balances[index], refusal.more
+    claim = part.claims[index]
     unit = short(claim, balance, more)
     place = UNITS.index(unit)
     error = BudgetExceeded(
@@ -102,13 +98,24 @@ def exceeded(
         spent=balance.spent[place],
         held=balance.held[place],
         asked=more[place],
-        resets=datetime.fromtimestamp(claim.end / 1e6, zone(budget.tz)) if claim.end else None,
+        resets=datetime.fromtimestamp(claim.end / 1e6, zone(part.budgets[index].tz)) if claim.end else None,
         partial=partial,
         call_id=call_id,
     )
-    if hint:
-        error.args = (f"{error}; {hint}",)
+    hints = [one for one in (_depth(part.budgets, index), hint) if one]
+    if hints:
+        error.args = ("; ".join([str(error), *hints]),)
     return error
+
+
+def _depth(budgets: Sequence[Budget], index: int) -> str:
+    """Which of several blocks of one name it was, for a person who wrote them inside each other."""
+    alike = [place for place, budget in enumerate(budgets) if budget.name == budgets[index].name]
+    if len(alike) == 1:
+        return ""
+    place = alike.index(index)
+    said = "outermost" if place == 0 else "innermost" if place == len(alike) - 1 else f"{place + 1}. from outside"
+    return f"of {len(alike)} blocks inside each other it was the {said}"
 
 
 class Crossing(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tokeneff._log import log_once
@@ -188,6 +188,12 @@ class Holding:
             except Exception as fault:  # noqa: BLE001 - the other stores are settled all the same
                 log_once(("settle", type(fault)), "a call could not be settled with its budgets: %r", fault)
         return crossed
+
+    def news(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """What became of stores that no call was told of yet: events, with their attributes."""
+        for part in self.parts:
+            taken = getattr(part.store, "news", None)
+            yield from () if taken is None else taken()
 
     def _heard(self, part: Part, answer: Granted | Refused) -> None:
         part.balances = answer.balances

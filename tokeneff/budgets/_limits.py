@@ -29,8 +29,13 @@ def limit_of(model: str) -> Limit:
     >>> limit_of("gpt-4o-mini"), limit_of("us.anthropic.claude-haiku-4-5-20251001-v1:0").output
     (Limit(context=128000, output=16384, visible=True), 64000)
     """
-    name = _BEFORE.sub("", model.strip().lower().rpartition("/")[2])
+    name = plain_name(model)
     return next(limit for pattern, limit in _patterns() if pattern.fullmatch(name))
+
+
+def plain_name(model: str) -> str:
+    """A model's name in lower case, without what an endpoint writes before it."""
+    return _BEFORE.sub("", model.strip().lower().rpartition("/")[2])
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,6 @@ from tokeneff.stores._contract import Amounts
 if TYPE_CHECKING:
     from tokeneff._flow import Tokens
     from tokeneff.budgets._holding import Holding, Refusal
-    from tokeneff.prices._cost import Cost
 
 STEP = 256
 """Tokens by which a hold grows."""
@@ -67,7 +66,7 @@ class Meter:
         story: Story,
         *,
         count: Callable[[str], int],
-        price: Callable[[Tokens], Cost],
+        price: Callable[[Tokens], int | None],
         awaiting: bool,
     ) -> None:
         self._holding, self._bound, self._story = holding, bound, story
@@ -142,9 +141,9 @@ class Meter:
         """Take the provider's own count of the input, where it has told that: what was held too much is room."""
         tokens = reader.tokens
         if self._base is None and tokens is not None and tokens.input_source == "provider" and tokens.input_tokens:
-            cost = self._price(tokens._replace(output_tokens=0, output_source="provider", reasoning=None))
-            if cost.nano_usd is not None or self._bound.base is None:
-                self._base = Amounts(cost.nano_usd or 0, tokens.input_tokens, 1)
+            usd = self._price(tokens._replace(output_tokens=0, output_source="provider", reasoning=None))
+            if usd is not None or self._bound.base is None:
+                self._base = Amounts(usd or 0, tokens.input_tokens, 1)
                 if self._holding.amounts is not None:
                     self._allowed = self._good_for(self._holding.amounts)
 
@@ -225,15 +224,7 @@ class Meter:
             error = BudgetExceeded("a stream was cut: its store of budgets did not answer in time", partial=partial_)
         else:
             index = refusal.against[0]
-            part = refusal.part
-            error = exceeded(
-                part.budgets[index],
-                part.claims[index],
-                refusal.answer.balances[index],
-                refusal.more,
-                self._holding.id,
-                partial_,
-            )
+            error = exceeded(refusal, index, self._holding.id, partial_)
         if self.failure is None:
             self._is_cut(error, where(refusal.part.claims[refusal.against[0]]) if refusal and refusal.against else {})
         error.guard = self._story.guard(self._holding.parts, error if error.budget else None)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tokeneff._flow import Abandoned, Call, Effect, Outcome, do, forward
 from tokeneff._log import log_once
 from tokeneff.budgets._admission import Admission, Admitted
-from tokeneff.budgets._block import block_store
 from tokeneff.budgets._bounds import Bounds
+from tokeneff.budgets._dearest import dearest
 from tokeneff.budgets._guarding import Crossing, Story, announce, where
 from tokeneff.budgets._holding import Holding, Part, Place
 from tokeneff.budgets._meter import Meter
@@ -20,9 +20,7 @@ from tokeneff.errors import BudgetExceeded, BudgetUnavailable
 from tokeneff.stores._contract import Amounts
 
 if TYPE_CHECKING:
-    from tokeneff._flow import Tokens
     from tokeneff.prices import Prices
-    from tokeneff.prices._cost import Cost
     from tokeneff.tokens import Counter
 
 LEASE = 60_000_000
@@ -59,6 +57,8 @@ class Guards:
             return (yield from forward(call))
         parts: list[Part] = []
         if blocks:
+            from tokeneff.budgets._block_store import block_store  # nothing of it where there is no block
+
             parts.append(Part(block_store(), tuple(b.budget for b in blocks), tuple(b.claim for b in blocks)))
         if self._place is not None:
             parts.append(self._place.part(call.tags))
@@ -72,6 +72,7 @@ class Guards:
         except BudgetExceeded as refused:
             if isinstance(refused, BudgetUnavailable):
                 story.tell("store_unavailable", "block")
+            _news(holding, story)
             refused.guard = story.guard(holding.parts, refused if refused.budget else None)
             raise
         except Abandoned:
@@ -101,16 +102,13 @@ class Guards:
         call, asked, before = admitted.call, admitted.asked, admitted.call.begun
         count: Counter = (self._tools or self._made())[0].counter
 
-        def price(tokens: Tokens) -> Cost:
-            return self._prices.cost(tokens, model=asked.model, provider=asked.provider, host=asked.host, at=asked.at)
-
         meter = Meter(
             holding,
             admitted.bound,
             admitted.output,
             story,
             count=partial(_count, count, asked.model),
-            price=price,
+            price=partial(dearest, asked, self._prices),
             awaiting=_awaits(call),
         )
 
@@ -140,6 +138,7 @@ class Guards:
             announce(story, crossing)
         if holding.alone:
             story.tell("store_away", "open")
+        _news(holding, story)
         if admitted.asked.model != _model(outcome) and story.action == "downgrade" and outcome.facts.model is None:
             outcome = outcome._replace(facts=outcome.facts._replace(model=admitted.asked.model))
         return outcome._replace(guard=story.guard(holding.parts))
@@ -174,6 +173,12 @@ def _watched(holding: Holding, story: Story) -> None:
                 story.tell("would_block", "shadow", **where(part.claims[index]))
             elif part.budgets[index].then == "warn":
                 story.tell("over", "warn", **where(part.claims[index]))
+
+
+def _news(holding: Holding, story: Story) -> None:
+    """Tell what became of the stores: the first call does that was asked since."""
+    for name, about in holding.news():
+        story.tell(name, **about)
 
 
 def _done(holding: Holding, work: Callable[[], Any]) -> Generator[Effect, Any, Any]:

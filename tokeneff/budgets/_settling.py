@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tokeneff._flow import Outcome, Tokens, Written
 from tokeneff.budgets._bounds import Bound
+from tokeneff.budgets._dearest import tier_of
 from tokeneff.budgets._limits import limit_of
 from tokeneff.budgets._tally import Ratios
 from tokeneff.stores._contract import Amounts
@@ -107,7 +108,7 @@ class Settling:
                 model=model,
                 provider=asked.provider,
                 host=asked.host,
-                tier=outcome.facts.service_tier,
+                tier=tier_of(asked, outcome.facts.service_tier),
                 at=asked.at,
             )
             if cost.nano_usd is not None:

@@ -16,7 +16,7 @@ from tokeneff.cache._codec import Codec
 from tokeneff.cache._flights import Flight, Flights, Kept
 from tokeneff.cache._keeper import Keeper
 from tokeneff.cache._reply import Reply, Worth
-from tokeneff.stores import _guarded_exit
+from tokeneff.stores._guarded import _exit as _leaving
 
 if TYPE_CHECKING:
     from tokeneff.cache._cache import Cache
@@ -44,7 +44,7 @@ class Place:
         self._keeper = Keeper(store)
         self._known: list[tuple[Semantic, Neighbourhoods]] = []
         _all.add(self)
-        _guarded_exit.owners.add(self)
+        _leaving.owners.add(self)
 
     @property
     def instant(self) -> bool:

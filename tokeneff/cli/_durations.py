@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime, timedelta
 
+from tokeneff.budgets._durations import parsed
 from tokeneff.cli._output import UsageError
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MOST_DAYS = 36_500
 
 
 def duration(text: str, option: str = "a duration") -> timedelta:
-    """Return the span of time that `text` says: a number and one of s, m, h, d, w.
+    """Return the span of time that `text` says: numbers and w, d, h, m, s, the largest first.
 
     Args:
-        text: as `7d` or `1.5h`. option: what it was given for, to be named in the error.
+        text: as `7d`, `1.5h` or `1h30m`. option: what it was given for, to be named in the error.
 
     Raises:
         UsageError: it is none.
     """
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhdw])", text.strip().lower(), re.ASCII)
+    found = parsed(text)
     if found is None:
         raise UsageError(f"{option} is not {text!r}: write a number and s, m, h, d or w, as 12h or 7d")
-    span = timedelta(**{_UNITS[found[2]]: float(found[1])}) if float(found[1]) < 4e6 else timedelta.max
-    if span > timedelta(days=_MOST_DAYS):
+    if found > _MOST_DAYS * 86_400 * 1_000_000:
         raise UsageError(f"{option} of {text} is too long: write a hundred years at most")
-    return span
+    return timedelta(microseconds=found)
 
 
 def since(text: str, option: str = "--since", now: float | None = None) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
 import time
 from typing import TYPE_CHECKING
 from weakref import WeakSet
+
+from tokeneff._exiting import at_exit
 
 if TYPE_CHECKING:
     from tokeneff.ledger._writer import Writer
@@ -18,22 +18,11 @@ _LONGEST = 60.0
 """Seconds that it waits for its turn where many write, for all files together."""
 
 _writers: WeakSet[Writer] = WeakSet()
-_announced = 0
-"""The process that multiprocessing was told of."""
 
 
 def finish_at_exit(writer: Writer) -> None:
     """See to it that what waits in this queue is written when the process ends."""
     _writers.add(writer)
-
-
-def announce() -> None:
-    """To be called in each process that writes: children that multiprocessing forks end without atexit."""
-    global _announced
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None and _announced != os.getpid():
-        _announced = os.getpid()
-        util.Finalize(None, finish_all, exitpriority=100)
 
 
 def finish_all() -> None:
@@ -48,6 +37,7 @@ def _in_child() -> None:
         writer.reset()
 
 
-atexit.register(finish_all)
+announce = at_exit(finish_all)
+"""To be called in each process that writes."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)

@@ -37,6 +37,7 @@ Prices are ``input``, ``cache_read``, ``cache_write``, ``cache_write_1h``, ``out
 from output), ``input_audio``, ``cache_read_audio``, ``output_audio``, ``input_image``, ``cache_read_image``,
 ``output_image``. A table with ``input`` or ``output`` stands alone: what it leaves out has no price, costs as the
 plain tokens do, and the cost is then ``assumed``. A table with neither adds to, or replaces in, what is listed.
+``context_window`` and ``max_output``, in tokens, are what budgets take the model to read and to say at most.
 ``tier = "batch"`` (or ``flex``, ``priority``, ``standard``) confines a table to these calls. Of several tables that
 fit, later ones are applied over earlier ones. Wrong files are refused with a :class:`tokeneff.errors.PricesError`
 that names the table, the key, and what to write.

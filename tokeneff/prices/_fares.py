@@ -90,6 +90,14 @@ class Fare:
             made = self._sheets[period] = Sheet(quote) if quote is not None else None
             return made
 
+    def sizes(self, at: float) -> tuple[int | None, int | None]:
+        """What the user's file says of the model's context window and longest reply at a moment."""
+        context = output = None
+        for entry in self._own:
+            if entry.since <= at < entry.until:
+                context, output = entry.context_window or context, entry.max_output or output
+        return context, output
+
     def _quote(self, at: float) -> Quote | None:
         want = self._wanted
         quote = _listed.quote(self._found, want.tier, want.batch, at) if self._found else None

@@ -15,7 +15,9 @@ from tokeneff.errors import PricesError
 from tokeneff.prices._rates import KINDS, Quote
 
 _TEXT = ("provider", "tier", "source", "checked")
-_KEYS = frozenset({*KINDS, *_TEXT, "name", "host", "from", "until", "steps", "multiplier", "free"})
+_LARGEST = 100_000_000
+_SIZES = ("context_window", "max_output")
+_KEYS = frozenset({*KINDS, *_TEXT, *_SIZES, "name", "host", "from", "until", "steps", "multiplier", "free"})
 
 
 class Entry(NamedTuple):
@@ -32,6 +34,10 @@ class Entry(NamedTuple):
     multiplier: Fraction | None
     source: str
     version: str
+    context_window: int | None = None
+    """Tokens that a request and its reply may have together."""
+    max_output: int | None = None
+    """Tokens that a reply may have."""
 
     @property
     def whole(self) -> bool:
@@ -116,7 +122,8 @@ class _Reader:
             self._globs(table, "host", "write a host name or a pattern, or a list of such") if "host" in table else ()
         )
         multiplier = self._number(table, "multiplier") if "multiplier" in table else None
-        if not (free or prices or multiplier is not None):
+        sizes = [self._size(table, key) for key in _SIZES]
+        if not (free or prices or multiplier is not None or any(sizes)):
             raise self._error("input", "give prices in dollars per million tokens, or multiplier, or free = true")
         steps = self._steps(table)
         if steps and "input" not in prices:
@@ -133,6 +140,7 @@ class _Reader:
             multiplier,
             self._source,
             texts["checked"] or self._version,
+            *sizes,
         )
 
     def _error(self, key: str, what: str) -> PricesError:
@@ -163,6 +171,12 @@ class _Reader:
         ):
             raise self._error(key, f"is {value!r}; write a number that is not negative, as {key} = 1.25")
         return Fraction(value)
+
+    def _size(self, table: Mapping[str, Any], key: str) -> int | None:
+        value = table.get(key)
+        if value is not None and (type(value) is not int or not 0 < value <= _LARGEST):
+            raise self._error(key, f"is {value!r}; write a whole number of tokens, as {key} = 32_768")
+        return value
 
     def _price(self, table: Mapping[str, Any], kind: str) -> Fraction:
         return self._number(table, kind) * 1000

@@ -105,6 +105,22 @@ class Prices:
             log_once(("prices", type(fault), model), "no price for %r: %s", model, fault, exc_info=fault)
             return None
 
+    def sizes(
+        self, model: str, provider: str, host: str = "", at: float | None = None
+    ) -> tuple[int | None, int | None]:
+        """What the user's own file says of a model's context window and longest reply, in tokens; else ``None``.
+
+        Args:
+            model, provider, host, at: as for :meth:`rates`.
+        """
+        if not self._own:
+            return None, None
+        try:
+            return self._fare((model, provider, host, None, False)).sizes(time.time() if at is None else at)
+        except Exception as fault:  # noqa: BLE001 - as above
+            log_once(("prices", type(fault), model), "no price for %r: %s", model, fault, exc_info=fault)
+            return None, None
+
     def preload(self) -> None:
         """Read the price list now, so that the first cost does not have to (about a second)."""
         self.rates("gpt-5", "openai")

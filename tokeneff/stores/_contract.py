@@ -210,8 +210,8 @@ class Store(Protocol):
         A hold is settled in the accounts it was reserved in; the balances are theirs, in its claims' order. A hold
         whose lease ran out is put right: what was charged is replaced by ``amounts`` (not in accounts that were reset
         since: these forgot it, nor in a bucket that is no longer kept). A hold that the store never saw, or lost, is
-        spent all the same (``claims`` say where). An id settled before (within a day) is `Gone`. Zero amounts release
-        a hold, also one that arrives only later.
+        spent all the same (``claims`` say where), and so is one for which nothing was charged. An id settled before
+        (within a day) is `Gone`. Zero amounts release a hold, also one that arrives only later.
         """
         ...
 

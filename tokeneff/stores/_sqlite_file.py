@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -17,20 +18,23 @@ from tokeneff._sqlite.tables import Tables
 from tokeneff.errors import StoreError, StoreUnavailable
 from tokeneff.stores._sqlite_turn import TURNS, Turn, pause
 
-_LOG = 16 * 1024 * 1024
-"""Bytes that the write-ahead log grows to before it is written into the file; few enough to be done in milliseconds."""
-_LOOKS = 64
-"""Steps after which its size is looked at."""
+_LOG = 64 * 1024 * 1024
+"""Bytes of write-ahead log beyond which its file is cut, once all of it is in the database. It grows to some ten."""
+_SELDOM = 1024
+"""Steps, of all processes together, from one checkpoint to the next, in the mean."""
 
 
 class File:
     """One connection, one transaction at a time, of this process and of all others.
 
     Every process takes turns by a lock on a file beside (``….db-turn``), for waiting there is fairer and shorter than
-    at SQLite's own lock. It also makes write-ahead logging safe on any SQLite: what corrupts files of versions before
-    3.51.3 takes one connection that writes while another one checkpoints, and here both are done in turn (checkpoints
-    by `_checkpoint` alone). Where there are no such locks, old versions use a rollback journal. Connections that only
-    read, and are opened for that (``mode=ro``), do neither, and take no turn.
+    at SQLite's own lock. It also makes write-ahead logging safe before SQLite 3.51.3, whose "WAL-reset bug" takes a
+    commit while another connection checkpoints: commits, checkpoints, opening and closing are all done in turn, and the
+    system gives a killed process's turn away when nothing of it runs any more. Out of turn come only readers (a shell,
+    a backup); they checkpoint when they close, and only where nobody else has the file open (those of ours are opened
+    ``mode=ro``, and never do). A process that reads the database as a plain file loses SQLite's locks when it closes
+    that: so each turn looks whether the log is still the one that it knows. Where there are no such locks, old versions
+    use a rollback journal.
 
     Args:
         path: absolute. tables: what is in it.
@@ -40,10 +44,10 @@ class File:
         self.path = path
         self.tables = tables
         self.guard = threading.Lock()
+        self._log = Path(f"{path}-wal")
         self._connection: sqlite3.Connection | None = None
         self._turn: Turn | None = None
-        self._identity: tuple[int, int] | None = None
-        self._steps = 0
+        self._identity: tuple[tuple[int, int] | None, ...] = ()
         watch(self)
 
     @contextmanager
@@ -57,18 +61,16 @@ class File:
         if not self.guard.acquire(timeout=patience):
             raise StoreUnavailable(f"{self.path} is busy")
         try:
-            connection, turn = self._ready(until)
-            with _taken(turn, until, self.path):
+            with self._in_turn(until) as connection:
                 yield from self._transaction(connection, until)
-            self._steps += 1
-            if self._steps % _LOOKS == 0:
-                self._checkpoint(connection, turn)
         except (sqlite3.Error, OSError, StoreError) as fault:
             if not (isinstance(fault, sqlite3.Error) and busy(fault)):
                 self._close()
             raise StoreUnavailable(f"{self.path}: {told(fault)}") from fault
         finally:
             self.guard.release()
+        if not random.randrange(_SELDOM):
+            self._checkpoint()
 
     def check(self, patience: float) -> None:
         """Raise where the file cannot become a store by anybody's mistake; let pass what may be over later.
@@ -82,7 +84,8 @@ class File:
             raise StoreError(f"store {self.path} is a directory; name a file in it")
         with self.guard, suppress(sqlite3.OperationalError, OSError, StoreUnavailable):
             try:
-                self._ready(time.monotonic() + patience)
+                with self._in_turn(time.monotonic() + patience):
+                    pass
             except sqlite3.DatabaseError as fault:
                 if code(fault) & 0xFF == sqlite3.SQLITE_NOTADB:
                     raise StoreError(f"store {self.path} is not a SQLite database; name another file") from fault
@@ -104,21 +107,37 @@ class File:
             _abandoned.append(self._connection)
         if self._turn is not None:
             self._turn.close()
-        self._connection = self._turn = self._identity = None
+        self._connection = self._turn = None
 
-    def _ready(self, until: float) -> tuple[sqlite3.Connection, Turn]:
-        if self._connection is not None and self._turn is not None and self._identity == identity(self.path):
-            return self._connection, self._turn
-        self._close()
-        turn = Turn(Path(f"{self.path}-turn"))
+    @contextmanager
+    def _in_turn(self, until: float) -> Generator[sqlite3.Connection]:
+        """A connection, in our turn; opened anew where the files are not those that it was opened on."""
+        turn = self._turned(until)
         try:
-            with _taken(turn, until, self.path):
-                connection = _opened_in_time(self.path, self.tables, until)
-        except BaseException:
+            found = self._found()
+            if self._connection is not None and found != self._identity:
+                self._connection.close()
+                self._connection = None
+            if self._connection is None:
+                self._connection = _opened(self.path, self.tables, until)
+                self._identity = self._found()
+            yield self._connection
+        finally:
+            turn.give()
+
+    def _turned(self, until: float) -> Turn:
+        while True:
+            turn = self._turn = self._turn or Turn(Path(f"{self.path}-turn"))
+            if not turn.take(until):
+                raise StoreUnavailable(f"{self.path} is busy")
+            if turn.current():
+                return turn
+            self._turn = None
             turn.close()
-            raise
-        self._connection, self._turn, self._identity = connection, turn, identity(self.path)
-        return connection, turn
+
+    def _found(self) -> tuple[tuple[int, int] | None, ...]:
+        """Which files there are: another database, or another log."""
+        return identity(self.path), identity(self._log)
 
     def _transaction(self, connection: sqlite3.Connection, until: float) -> Generator[sqlite3.Connection]:
         _patiently(connection, "BEGIN IMMEDIATE", until)
@@ -133,24 +152,28 @@ class File:
                 self._close()  # whoever opens the file next rolls it back
             raise
 
-    def _checkpoint(self, connection: sqlite3.Connection, turn: Turn) -> None:
-        """Write the log into the file where it has become long. Nobody is kept waiting for the most of it."""
-        log = Path(f"{self.path}-wal")
-        if _size(log) < _LOG:
-            return
+    def _checkpoint(self) -> None:
+        """Write the log into the database. Nobody is kept waiting for the most of it, which is to have it on disk."""
         with suppress(OSError, sqlite3.Error, StoreUnavailable):
-            file = os.open(log, os.O_RDWR | os.O_CLOEXEC)
+            log = os.open(self._log, os.O_RDWR | os.O_CLOEXEC)
             try:
-                os.fsync(file)
+                os.fsync(log)
             finally:
-                os.close(file)
-            with _taken(turn, time.monotonic() + 0.1, self.path):
-                if _size(log) >= _LOG:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                os.close(log)
+            if not self.guard.acquire(timeout=0.1):
+                return
+            try:
+                with self._in_turn(time.monotonic() + 0.1) as connection:
+                    # Not truncated: what is there is written over, which is ten times faster.
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                    if os.stat(self._log).st_size > _LOG:
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self.guard.release()
 
     def _close(self) -> None:
         connection, turn = self._connection, self._turn
-        self._connection = self._turn = self._identity = None
+        self._connection = self._turn = None
         if connection is not None and turn is not None:
             taken = turn.take(time.monotonic() + 0.5)  # the last one that closes checkpoints
             try:
@@ -165,29 +188,19 @@ class File:
 _abandoned: list[sqlite3.Connection] = []
 
 
-@contextmanager
-def _taken(turn: Turn, until: float, path: Path) -> Generator[None]:
-    if not turn.take(until):
-        raise StoreUnavailable(f"{path} is busy")
-    try:
-        yield
-    finally:
-        turn.give()
-
-
-def _opened_in_time(path: Path, tables: Tables, until: float) -> sqlite3.Connection:
+def _opened(path: Path, tables: Tables, until: float) -> sqlite3.Connection:
     """Opened again while others hold the file: one that only reads may put right what a crash left, or close as the
     last of all, and take no turn."""
     while True:
         try:
-            return _opened(path, tables, until)
+            return _opened_once(path, tables, until)
         except sqlite3.OperationalError as fault:
             if not busy(fault) or time.monotonic() >= until:
                 raise
             pause()
 
 
-def _opened(path: Path, tables: Tables, until: float) -> sqlite3.Connection:
+def _opened_once(path: Path, tables: Tables, until: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         version = tables.version_of(connection, path)
@@ -223,10 +236,3 @@ def _patiently(connection: sqlite3.Connection, statement: str, until: float) -> 
             if not busy(fault) or time.monotonic() >= until:
                 raise
             pause()
-
-
-def _size(path: Path) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

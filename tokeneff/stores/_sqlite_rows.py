@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ HELD, EXPIRED, SETTLED = range(3)
 
 _BALANCE = """name, spent_usd, spent_tokens, spent_requests, held_usd, held_tokens, held_requests,
     limit_usd, limit_tokens, limit_requests, topped_usd, topped_tokens, topped_requests"""
+_ABOUT = """budget, scope, window, start, "end", span, bucket, limit_usd, limit_tokens, limit_requests"""
 _ADD = """INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, 0)
     ON CONFLICT (name) DO """
 _SEE = f"""{_ADD} UPDATE SET budget = excluded.budget, scope = excluded.scope, window = excluded.window,
@@ -25,6 +27,7 @@ _CLAIM = f"""{_SEE},
 _MAKE = f"{_ADD} NOTHING"
 _HOLD = """UPDATE accounts SET held_usd = held_usd + ?, held_tokens = held_tokens + ?,
     held_requests = held_requests + ? WHERE name = ?"""
+_CLAIM_AND_HOLD = _HOLD.replace(" WHERE", ", used = ? WHERE")
 _SPEND = """UPDATE accounts SET spent_usd = spent_usd + ?, spent_tokens = spent_tokens + ?,
     spent_requests = spent_requests + ? WHERE name = ?"""
 _BOTH = """UPDATE accounts SET held_usd = held_usd + ?, held_tokens = held_tokens + ?,
@@ -52,14 +55,21 @@ class Call(NamedTuple):
     claims: tuple[Claim, ...]
 
 
-def written(claims: Sequence[Claim]) -> str:
+@lru_cache(maxsize=1024)
+def written(claims: tuple[Claim, ...]) -> str:
     """Claims as a column keeps them."""
     return json.dumps(claims, separators=(",", ":"))
 
 
+@lru_cache(maxsize=1024)
 def read(text: str | None) -> tuple[Claim, ...]:
     """And back."""
     return tuple(Claim(name, Limits(*limits), *rest) for name, limits, *rest in json.loads(text or "[]"))
+
+
+@lru_cache(maxsize=1024)
+def _names(accounts: tuple[str, ...]) -> str:
+    return json.dumps(accounts, separators=(",", ":"))
 
 
 def call_of(db: Connection, hold: str) -> Call | None:
@@ -109,9 +119,19 @@ def expire(db: Connection, call: Call, now: int) -> None:
     )
 
 
-def claim_all(db: Connection, claims: Iterable[Claim], now: int) -> None:
-    """Accounts are as they are claimed last."""
-    db.executemany(_CLAIM, [_account(claim, now) for claim in claims])
+def claimed(db: Connection, claims: Sequence[Claim], now: int) -> tuple[Balance, ...]:
+    """Where the claims' accounts stand, which are then as they are claimed now (but for ``used``)."""
+    found = {row[0]: row for row in _accounts(db, f"{_BALANCE}, {_ABOUT}", claims)}
+    changed = [claim for claim in claims if claim.account not in found or found[claim.account][13:] != _about(claim)]
+    if changed:
+        db.executemany(_CLAIM, [_account(claim, now) for claim in changed])
+        return balances(db, claims, now)
+    return tuple(_rolled(db, claim, balance_of(found[claim.account]), now) for claim in claims)
+
+
+def use(db: Connection, claims: Iterable[Claim], now: int) -> None:
+    """Accounts were claimed, though not held."""
+    db.executemany("UPDATE accounts SET used = ? WHERE name = ?", [(now, claim.account) for claim in claims])
 
 
 def see(db: Connection, claims: Iterable[Claim], now: int) -> None:
@@ -125,18 +145,25 @@ def make(db: Connection, account: str, now: int) -> None:
 
 
 def _account(claim: Claim, now: int) -> tuple[object, ...]:
+    return claim.account, *_about(claim), now
+
+
+def _about(claim: Claim) -> tuple[object, ...]:
     return (
-        *(claim.account, claim.budget, claim.scope, claim.window),
-        *(claim.start, claim.end, claim.span, claim.bucket, *claim.limits, now),
+        *(claim.budget, claim.scope, claim.window, claim.start, claim.end, claim.span, claim.bucket),
+        *claim.limits,
     )
 
 
 def balances(db: Connection, claims: Sequence[Claim], now: int) -> tuple[Balance, ...]:
     """Where the claims' accounts stand."""
-    marks = ", ".join("?" * len(claims))
-    rows = db.execute(f"SELECT {_BALANCE} FROM accounts WHERE name IN ({marks})", [claim.account for claim in claims])
-    found = {row[0]: balance_of(row) for row in rows}
+    found = {row[0]: balance_of(row) for row in _accounts(db, _BALANCE, claims)}
     return tuple(_rolled(db, claim, found.get(claim.account) or Balance(claim.account), now) for claim in claims)
+
+
+def _accounts(db: Connection, columns: str, claims: Sequence[Claim]) -> Iterable[Sequence[Any]]:
+    marks = ", ".join("?" * len(claims))
+    return db.execute(f"SELECT {columns} FROM accounts WHERE name IN ({marks})", [claim.account for claim in claims])
 
 
 def balance_of(row: Sequence[Any]) -> Balance:
@@ -188,7 +215,9 @@ def change(
         return 0
     names = [claim.account for claim in claims]
     flat = [claim.account for claim in claims if not claim.span]
-    if spent == ZERO:
+    if step == "reserve":
+        db.executemany(_CLAIM_AND_HOLD, [(*held, now, name) for name in names])
+    elif spent == ZERO:
         db.executemany(_HOLD, [(*held, name) for name in names])
     elif held == ZERO:
         db.executemany(_SPEND, [(*spent, name) for name in flat])
@@ -197,7 +226,7 @@ def change(
     if spent != ZERO and len(flat) < len(names):
         rows = [(claim.account, rules.bucket(claim, now), *spent) for claim in claims if claim.span]
         db.executemany(_ROLL, rows)
-    return enter(db, step, now, hold, names, held, spent, note)
+    return enter(db, step, now, hold, tuple(names), held, spent, note)
 
 
 def put_right(db: Connection, call: Call, amounts: Amounts, now: int, note: str) -> None:
@@ -213,15 +242,21 @@ def put_right(db: Connection, call: Call, amounts: Amounts, now: int, note: str)
     db.executemany(_SPEND, [(*more, claim.account) for claim in touched if not claim.span])
     charged = [(*more, claim.account, rules.bucket(claim, call.due)) for claim in touched if claim.span]
     db.executemany(_PUT_RIGHT, charged)
-    enter(db, "adjust", now, call.id, [claim.account for claim in touched], ZERO, more, note)
+    enter(db, "adjust", now, call.id, tuple([claim.account for claim in touched]), ZERO, more, note)
 
 
 def enter(
-    db: Connection, step: Step, now: int, hold: str, accounts: list[str], held: Amounts, spent: Amounts, note: str = ""
+    db: Connection,
+    step: Step,
+    now: int,
+    hold: str,
+    accounts: tuple[str, ...],
+    held: Amounts,
+    spent: Amounts,
+    note: str = "",
 ) -> int:
     """A line of the journal; returns its number."""
-    row = (now, step, hold, json.dumps(accounts, separators=(",", ":")), *held, *spent, note)
-    return db.execute(_ENTER, row).lastrowid or 0
+    return db.execute(_ENTER, (now, step, hold, _names(accounts), *held, *spent, note)).lastrowid or 0
 
 
 def journal(db: Connection, account: str | None, newest: int) -> list[Entry]:

@@ -128,7 +128,8 @@ class MemoryStore:
             if held is not None:
                 claims = held.claims
                 self._change("settle", now, hold, claims, minus(ZERO, held.amounts), amounts, note)
-            elif ended is None:
+            elif ended is None or ended.charged == ZERO:
+                claims = claims if ended is None else ended.claims
                 for claim in claims if amounts != ZERO else ():
                     self._seen(claim, now)
                 self._change("settle", now, hold, claims, ZERO, amounts, note)

@@ -53,9 +53,9 @@ class SqliteStore:
     What is promised: each step is taken wholly or not at all, whatever process is killed whenever. When the machine
     itself goes down, the last steps may be lost, and the file stays whole. (On a network's file system, and on Windows
     with a SQLite before 3.51.3, no step is lost either, for each is waited for to be on disk.) Only tokeneff may write
-    to the file, in which ids are kept for a day after they were settled, the journal for 35 days, calendar windows for
-    35 days after their end, rolling windows for a day or four times their span after they were last claimed, sessions
-    for 90 days after that, and everything else for ever.
+    to the file, or checkpoint it (as Litestream does); others may read it. Ids are kept there for a day after they were
+    settled, the journal for 35 days, calendar windows for 35 days after their end, rolling windows for a day or four
+    times their span after they were last claimed, sessions for 90 days after that, and everything else for ever.
 
     Args:
         url: of the file. patience: seconds that a step waits for others at most; may be set later, too.
@@ -78,7 +78,7 @@ class SqliteStore:
         self._pruned = ""
 
     def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = "") -> Reservation:
-        text = rows.written(claims)
+        text = rows.written(tuple(claims))
         with self._step() as (db, now):
             known = rows.call_of(db, hold)
             if known is not None:
@@ -88,10 +88,10 @@ class SqliteStore:
                 return Granted(now, found, rules.watched(claims, rules.unfit(claims, found, ZERO)))
             if rules.outside(claims, now):
                 return Stale(now)
-            rows.claim_all(db, claims, now)
-            before = rows.balances(db, claims, now)
+            before = rows.claimed(db, claims, now)
             over = rules.unfit(claims, before, amounts)
             if against := rules.enforced(claims, over):
+                rows.use(db, claims, now)
                 return Refused(now, before, over, rows.frees(db, against, now))
             rows.insert(db, hold, amounts, text, now, lease)
             rows.change(db, "reserve", now, hold, claims, amounts, ZERO)
@@ -122,7 +122,8 @@ class SqliteStore:
     ) -> Granted | Gone:
         with self._step() as (db, now):
             call = rows.call_of(db, hold)
-            if call is None:
+            if call is None or (call.state == rows.EXPIRED and call.amounts == ZERO):
+                claims = claims if call is None else call.claims
                 if amounts != ZERO:
                     rows.see(db, claims, now)
                 rows.change(db, "settle", now, hold, claims, ZERO, amounts, note)
@@ -183,14 +184,14 @@ class SqliteStore:
                 (*amounts, account),
             )
             if note := topped(amounts):
-                rows.enter(db, "top-up", now, "", [account], ZERO, ZERO, note)
+                rows.enter(db, "top-up", now, "", (account,), ZERO, ZERO, note)
             return self._balance(db, account, now)
 
     def reset(self, account: str) -> Balance:
         with self._step() as (db, now):
             spent = self._balance(db, account, now).spent
             if spent != ZERO:
-                rows.enter(db, "reset", now, "", [account], ZERO, minus(ZERO, spent))
+                rows.enter(db, "reset", now, "", (account,), ZERO, minus(ZERO, spent))
             db.execute(
                 """UPDATE accounts SET spent_usd = 0, spent_tokens = 0, spent_requests = 0,
                 reset = (SELECT ifnull(max(seq), 0) FROM journal) WHERE name = ?""",

@@ -12,7 +12,7 @@ from tokeneff._forking import watch
 from tokeneff._log import log, log_once
 from tokeneff.cache.stores._contract import ALL, CacheStore, Entry, Labels, NotKept, Totals
 from tokeneff.errors import StoreUnavailable
-from tokeneff.stores._guarded_breaker import Breaker
+from tokeneff.stores._guarded._breaker import Breaker
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -12,12 +12,12 @@ elseif redis.call('EXISTS', root .. ':s:' .. ask.hold) == 1 then
     return { 'gone', now }
 else
     local late = redis.call('HMGET', root .. ':e:' .. ask.hold, 'claims', 'charged', 'at', 'resets')
-    if not late[1] then
-        -- Never seen, or lost with its server: spent all the same.
+    claims = late[1] and claims_of(late[1]) or claims
+    if not late[1] or nothing(read(late[2])) then
+        -- Never seen, lost with its server, or of nothing when its lease ran out: spent all the same.
         change('settle', ask.hold, claims, ZERO, ask.amounts, ask.note)
     else
         -- Charged when its lease ran out, and now put right, but where that was forgotten.
-        claims = claims_of(late[1])
         local more, resets, names = minus(ask.amounts, read(late[2])), cjson.decode(late[4]), {}
         for number, claim in ipairs(claims) do
             local account = account_of(claim.account)
@@ -30,8 +30,8 @@ else
         if #names > 0 then
             enter('adjust', ask.hold, names, ZERO, more, ask.note)
         end
-        redis.call('DEL', root .. ':e:' .. ask.hold)
     end
+    redis.call('DEL', root .. ':e:' .. ask.hold)
 end
 redis.call('SET', root .. ':s:' .. ask.hold, '', 'EX', SETTLED_KEPT)
 save_all()

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from tokeneff.stores._contract import Amounts, Claim, Gone, Granted, Refused, Reservation
-from tokeneff.stores._guarded_ours import Ours, Out
+from tokeneff.stores._guarded._ours import Ours, Out
 from tokeneff.stores._rules import ZERO
 from tokeneff.stores.memory import MemoryStore
 
@@ -32,8 +32,10 @@ class Meanwhile:
         self._seen = ours.seen
         self._known: set[str] = set()
         self._lock = threading.Lock()
-        for hold, one in list(ours.out.items()):
+        for hold, one in ours.out():
             self._adopt(hold, one)
+        for account, mark in list(ours.marks):
+            self.store.once(account, mark)
 
     def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int) -> Reservation:
         self._begin(claims)

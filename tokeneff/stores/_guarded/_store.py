@@ -1,12 +1,11 @@
-"""A store that may go away, and what its owner chose for that time."""
+"""The store that users have where theirs may go away: it is asked, or done without."""
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import Literal, TypeAlias, TypeVar
 
 from tokeneff._forking import watch
@@ -25,15 +24,14 @@ from tokeneff.stores._contract import (
     State,
     Store,
 )
-from tokeneff.stores._guarded_backlog import Backlog, Settlement
-from tokeneff.stores._guarded_breaker import Breaker
-from tokeneff.stores._guarded_exit import LONGEST, announce, owners
-from tokeneff.stores._guarded_meanwhile import GrantedMeanwhile, Meanwhile
-from tokeneff.stores._guarded_ours import Ours, Out
-from tokeneff.stores._guarded_telling import Told, tell_away, tell_back
+from tokeneff.stores._guarded._backlog import Settlement
+from tokeneff.stores._guarded._breaker import Breaker
+from tokeneff.stores._guarded._exit import LONGEST, owners
+from tokeneff.stores._guarded._meanwhile import Meanwhile
+from tokeneff.stores._guarded._ours import Ours, Out
+from tokeneff.stores._guarded._owed import Owed
+from tokeneff.stores._guarded._telling import Board, News, back, lost
 from tokeneff.stores._rules import ZERO
-
-__all__ = ["GrantedMeanwhile", "GuardedStore"]
 
 T = TypeVar("T", Reservation, Granted | Gone)
 OnError: TypeAlias = Literal["open", "closed"]
@@ -71,13 +69,9 @@ class GuardedStore:
         store: the store.
         on_error: ``"open"``, calls go on; ``"closed"``, `reserve` and `extend` raise `BudgetUnavailable`.
         patience: seconds that a step may take in all; the first of a process, which connects, at least a second.
-        told: is called with a name and attributes when the store goes away (``tokeneff.store.away``), is back
-            (``tokeneff.store.back``), and by whichever thread noticed.
     """
 
-    def __init__(
-        self, store: Store, on_error: OnError = "open", patience: float = PATIENCE, told: Told | None = None
-    ) -> None:
+    def __init__(self, store: Store, on_error: OnError = "open", patience: float = PATIENCE) -> None:
         self.store = store
         self.on_error: OnError = on_error
         self.patience = patience
@@ -85,7 +79,6 @@ class GuardedStore:
         self.instant = store.instant
         if hasattr(store, "patience"):
             store.patience = patience  # pyright: ignore[reportAttributeAccessIssue]
-        self._told = told
         self._breaker = Breaker(self._look, self._changed)
         self._offset = 0
         self.abandon()
@@ -115,12 +108,16 @@ class GuardedStore:
     @property
     def waiting(self) -> int:
         """Settlements that wait for the store."""
-        return len(self._backlog)
+        return len(self._owed)
 
     @property
     def lost(self) -> int:
         """Settlements that the store will never be told of."""
-        return self._backlog.lost
+        return self._owed.backlog.lost
+
+    def news(self) -> list[News]:
+        """What became of the store that nobody asked for yet: ``store_lost`` and ``store_back``, with attributes."""
+        return self._board.take()
 
     def reserve(self, hold: str, amounts: Amounts, claims: Sequence[Claim], lease: int, group: str = "") -> Reservation:
         out = Out(amounts, tuple(claims), group, lease)
@@ -145,17 +142,16 @@ class GuardedStore:
     def settle(
         self, hold: str, amounts: Amounts, claims: Sequence[Claim], group: str = "", note: str = ""
     ) -> Granted | Gone:
-        out = self._ours.out.pop(hold, None)
+        there = self._ours.ended(hold)
         if self._reachable():
             try:
                 return self._noted(self.store.settle(hold, amounts, claims, group, note))
             except StoreUnavailable as fault:
                 self._breaker.failed(fault)
         answer = self._by_itself().settle(hold, amounts, claims)
-        if amounts != ZERO or out is None or out.there:
-            self._backlog.add(Settlement(hold, amounts, tuple(claims), group, note))
-            announce()
-            self._settle_rest(_A_STEP, self.patience)
+        if amounts != ZERO or there:
+            self._owed.add(Settlement(hold, amounts, tuple(claims), group, note))
+            self._tell_rest(_A_STEP, self.patience)
         return answer
 
     def renew(self, holds: Iterable[tuple[str, str]], lease: int) -> None:
@@ -171,10 +167,10 @@ class GuardedStore:
     def once(self, account: str, mark: str, group: str = "") -> bool:
         if self._reachable():
             try:
-                return self.store.once(account, mark, group)
+                return self._ours.marked(account, mark, self.store.once(account, mark, group))
             except StoreUnavailable as fault:
                 self._breaker.failed(fault)
-        return self._by_itself().store.once(account, mark)
+        return self._ours.marked(account, mark, self._by_itself().store.once(account, mark), alone=True)
 
     def now(self) -> int:
         """The store's clock, as far as known: asked only before it ever answered."""
@@ -211,8 +207,9 @@ class GuardedStore:
         """As new: what waits in a forked process is its parent's to settle."""
         self.guard = threading.Lock()
         self._breaker.reset()
-        self._backlog = Backlog()
+        self._board = Board()
         self._ours = Ours()
+        self._owed = Owed(self.store, self._ours)
         self._meanwhile: Meanwhile | None = None
         self._before = False
         """Whether `_meanwhile` is of an earlier time without the store."""
@@ -221,23 +218,19 @@ class GuardedStore:
         """Settle what waits, as far as that can be done in as many seconds."""
         until = time.monotonic() + timeout
         self._breaker.stop(timeout / 2)
-        if len(self._backlog):
-            with suppress(StoreUnavailable):
-                self._backlog.drain(
-                    lambda one: self._settle_until(one, until), timeout=max(until - time.monotonic(), 0.0)
-                )
-        if left := len(self._backlog):
+        self._owed.finish(until)
+        if left := len(self._owed):
             log.warning("%d calls could not be told to the store of their budgets %s in time", left, self.url)
 
     def _reserve_meanwhile(self, hold: str, out: Out) -> Reservation:
         if self.on_error == "closed":
-            self._ours.doubted(hold, out)
+            self._ours.refused(hold, out)
             raise self._unavailable()
         answer = self._by_itself().reserve(hold, out.amounts, out.claims, out.lease)
         if isinstance(answer, Granted):
             self._ours.granted(hold, out)
         else:
-            self._ours.doubted(hold, out)
+            self._ours.refused(hold, out)
         return answer
 
     def _extend(self, hold: str, amounts: Amounts, floor: Amounts, lease: int, group: str) -> Reservation:
@@ -247,10 +240,9 @@ class GuardedStore:
             except StoreUnavailable as fault:
                 self._breaker.failed(fault)
             else:
-                if not isinstance(answer, Gone) or self._meanwhile is None:
-                    return answer
-                # It began while the store was away, and in a window that is over.
-                return self._meanwhile.extend(hold, amounts, floor, lease)
+                if isinstance(answer, Gone) and self._meanwhile is not None and self._ours.alone(hold):
+                    return self._meanwhile.extend(hold, amounts, floor, lease)
+                return answer
         if self.on_error == "closed":
             raise self._unavailable()
         return self._by_itself().extend(hold, amounts, floor, lease)
@@ -280,32 +272,25 @@ class GuardedStore:
         with nullcontext() if patient is None else patient(_IN_BACKGROUND):
             self._offset = self.store.now() - _microseconds()
             # Not what comes meanwhile: of that there might be ever more, and the store away for ever.
-            self._backlog.drain(self._settle_waiting, len(self._backlog))
+            self._owed.tell(len(self._owed))
+            self._ours.release(self.store)
             self._ours.tell(self.store)
 
-    def _settle_waiting(self, one: Settlement) -> None:
-        self.store.settle(one.hold, one.amounts, one.claims, one.group, one.note)
-
-    def _settle_until(self, one: Settlement, until: float) -> None:
-        if time.monotonic() >= until:
-            raise StoreUnavailable("the time is over")
-        self._settle_waiting(one)
-
-    def _settle_rest(self, most: float = math.inf, timeout: float = -1) -> None:
-        """Settle what was put with what waits just before the store was back."""
-        if len(self._backlog) and self._breaker.up:
+    def _tell_rest(self, most: float, timeout: float) -> None:
+        """Tell what was put with what waits just before the store was back."""
+        if len(self._owed) and self._breaker.up:
             try:
-                self._backlog.drain(self._settle_waiting, most, timeout)
+                self._owed.tell(most, timeout)
             except StoreUnavailable as fault:
                 self._breaker.failed(fault)
 
     def _changed(self, up: bool, seconds: float) -> None:
         if up:
             self._before = True
-            self._settle_rest()
-            tell_back(self._told, self.url, self.on_error, seconds)
+            self._tell_rest(len(self._owed), -1)
+            self._board.put(back(self.url, seconds))
         else:
-            tell_away(self._told, self.url, self.on_error, self._breaker.reason)
+            self._board.put(lost(self.url, self.on_error, self._breaker.reason))
 
 
 def _microseconds() -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import sys
 import time
 from typing import Protocol
 from weakref import WeakSet
+
+from tokeneff._exiting import at_exit
 
 LONGEST = 1.0
 """Seconds that an ending process takes for it, for all stores together."""
@@ -20,17 +19,6 @@ class Finishing(Protocol):
 
 
 owners: WeakSet[Finishing] = WeakSet()
-_announced = 0
-"""The process that multiprocessing was told of."""
-
-
-def announce() -> None:
-    """To be called where something waits: children that multiprocessing forks end without atexit."""
-    global _announced
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None and _announced != os.getpid():
-        _announced = os.getpid()
-        util.Finalize(None, finish_all, exitpriority=100)
 
 
 def finish_all() -> None:
@@ -40,4 +28,4 @@ def finish_all() -> None:
         owner.finish(max(until - time.monotonic(), 0.0))
 
 
-atexit.register(finish_all)
+announce = at_exit(finish_all)

@@ -63,11 +63,16 @@ class Breaker:
         self._told(False, 0.0)
 
     def stop(self, timeout: float) -> None:
-        """Have the thread end."""
+        """Have the thread end. Whoever asks for the store again begins anew."""
         self._wake.set()
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+        if thread is None or thread is threading.current_thread():
+            return
+        thread.join(timeout)
+        with self._lock:
+            if self._thread is thread and not thread.is_alive():
+                self._thread = None
+                self._met.clear()
 
     def _pause(self) -> float:
         """Never the same for two processes, so that they do not all come at once."""
