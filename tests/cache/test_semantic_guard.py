@@ -122,9 +122,12 @@ def test_what_is_too_long_to_be_looked_at_is_refused() -> None:
 
 
 WORDS = st.sampled_from(
-    ("how do I get my card can you open the account with money what is a good way to pay for food when it comes"
-     " please tell me about this house and why people like music in the garden").split(" ")
-)  # fmt: skip
+    re.findall(
+        "[a-zI]+",
+        "how do I get my card can you open the account with money what is a good way to pay for food when it comes"
+        " please tell me about this house and why people like music in the garden",
+    )
+)
 QUESTIONS = st.lists(WORDS, min_size=3, max_size=14).map(" ".join)
 
 
