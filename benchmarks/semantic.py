@@ -220,7 +220,8 @@ def _negation(text: str, rng: random.Random) -> str | None:
 def _opposite(text: str, rng: random.Random) -> str | None:
     pairs = (
         "increase decrease,enable disable,before after,more less,buy sell,open close,add remove,start stop,"
-        "send receive,deposit withdraw,lock unlock,activate deactivate,up down,on off,first last,with without,highest lowest,old new"
+        "send receive,deposit withdraw,lock unlock,activate deactivate,up down,on off,first last,with without,"
+        "highest lowest,old new"
     )
     both = [tuple(pair.split()) for pair in pairs.split(",")]
     swaps = {one: other for pair in both for one, other in (pair, pair[::-1])}

@@ -24,20 +24,7 @@ from tokeneff.cache.semantic import Answer, Consideration, Neighbourhoods, Seman
 from tokeneff.cache.semantic._dense import Dense
 
 DAY = 86_400.0
-THINGS = [
-    "card",
-    "phone",
-    "house",
-    "garden",
-    "letter",
-    "ticket",
-    "window",
-    "flower",
-    "kitchen",
-    "school",
-    "mountain",
-    "river",
-]
+THINGS = ("card", "phone", "house", "garden", "letter", "ticket", "window", "flower", "kitchen", "school", "river")
 WAYS = (
     "how do I get my {}",
     "can you tell me how I get my {}",
@@ -86,52 +73,48 @@ class Asker:
             self.ask(rng.choice(WAYS).format(thing), f"so you get your {thing}")
 
 
-def made(bound: float = 0.05, *, coin: Callable[[], float] = lambda: 0.5, **options: Any) -> Neighbourhoods:
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokeneff.cache.semantic._memoir._PATIENCE", 60.0)
+
+
+def made(bound: float = 0.1, *, coin: Callable[[], float] = lambda: 0.5, **options: Any) -> Neighbourhoods:
     names = ("journal", "codec", "clock")
     own = {name: options.pop(name) for name in names if name in options}
-    return Neighbourhoods(Semantic("lexical", bound, **options), coin=coin, **own)
+    return Neighbourhoods(Semantic("lexical", bound, **{"confidence": 0.9, **options}), coin=coin, **own)
 
 
 def test_nothing_is_served_before_there_is_evidence() -> None:
-    asker = Asker(made(0.05))
+    asker = Asker(made())
     sent = 0
-    while not asker.served and sent < 2000:
+    while not asker.served and sent < 500:
         asker.trust(1, seed=sent)
         sent += 1
 
     totals = asker.places.totals()
     assert asker.served == 1
-    assert totals["judged"] >= 67  # what test_semantic_evidence.py says that 0.05 takes
+    assert totals["judged"] >= 25  # what it takes for 0.1 at 0.9, as in test_semantic_evidence.py
     assert totals["wrong"] == 0
     assert totals["evidence"] >= 1
 
 
 def test_what_goes_well_is_served_but_for_the_share_that_is_looked_at() -> None:
-    rng = random.Random(5)
-    asker = Asker(made(0.05, coin=rng.random, explore=0.2))
-    asker.trust(400)
-    before = asker.served
-    explored = 0
-    for number in range(400):
-        found = asker.ask(rng.choice(WAYS).format(rng.choice(THINGS)), "?")
-        if found.serve is None:
-            break
-    assert number >= 1
-    assert before > 100
-    asker = Asker(made(0.05, coin=random.Random(5).random, explore=0.2))
-    asker.trust(400)
-    for seed in range(300):
-        thing = THINGS[seed % len(THINGS)]
-        found = asker.ask(WAYS[seed % len(WAYS)].format(thing), f"so you get your {thing}")
+    asker = Asker(made(coin=random.Random(5).random, explore=0.2))
+    asker.trust(150)
+    explored, before = 0, asker.served
+    for number in range(200):
+        thing = THINGS[number % len(THINGS)]
+        found = asker.ask(WAYS[number % len(WAYS)].format(thing), f"so you get your {thing}")
         explored += found.explore is not None
-    assert 30 <= explored <= 95  # 60 of 300 expected
+    assert 20 <= explored <= 60  # 40 expected
+    assert asker.served - before == 200 - explored
     assert asker.false == 0
 
 
 def test_one_wrong_answer_ends_it_until_there_is_evidence_again() -> None:
     looked = [0.5]
-    asker = Asker(made(0.05, coin=lambda: looked[0]))
-    asker.trust(400)
+    asker = Asker(made(coin=lambda: looked[0]))
+    asker.trust(130)
     assert asker.ask(WAYS[0].format("card"), "so you get your card").serve is not None
     looked[0] = 0.0  # a candidate is looked at, and its answer is another one by now
     assert asker.ask(WAYS[0].format("card"), "there are no cards any more").explore is not None
@@ -142,30 +125,30 @@ def test_one_wrong_answer_ends_it_until_there_is_evidence_again() -> None:
 def test_where_every_answer_is_another_one_nothing_is_ever_served() -> None:
     asker = Asker(made(0.5))
     rng = random.Random(1)
-    for number in range(600):
+    for number in range(200):
         asker.ask(rng.choice(WAYS).format(rng.choice(THINGS)), f"answer {number}")
 
     assert asker.served == 0
 
 
-@pytest.mark.parametrize(("bound", "wrong"), [(0.05, 0.05), (0.05, 0.1), (0.1, 0.1), (0.1, 0.3)])
+@pytest.mark.parametrize(("bound", "wrong"), [(0.1, 0.1), (0.1, 0.2), (0.2, 0.2), (0.2, 0.5)])
 def test_the_bound_is_held_where_candidates_are_wrong_as_often_as_that_or_more(bound: float, wrong: float) -> None:
-    served, runs = 0, 6
-    for seed in range(runs):
+    over = 0
+    for seed in range(3):
         rng = random.Random(seed)
         asker = Asker(made(bound, coin=rng.random))
-        for number in range(500):
+        for number in range(200):
             thing = rng.choice(THINGS)
             answer = f"so you get your {thing}" if rng.random() >= wrong else f"not today {number}"
             asker.ask(rng.choice(WAYS).format(thing), answer)
-        served += asker.served > 0 and asker.false > bound * asker.served
+        over += asker.served > 0 and asker.false > bound * asker.served
 
-    assert served <= 1
+    assert over <= 1
 
 
 def test_twins_are_not_even_looked_at_however_much_is_trusted() -> None:
-    asker = Asker(made(0.05))
-    asker.trust(400)
+    asker = Asker(made())
+    asker.trust(130)
 
     for twin in (
         "how do I not get my card",
@@ -179,24 +162,20 @@ def test_twins_are_not_even_looked_at_however_much_is_trusted() -> None:
 
 
 def test_another_context_has_to_earn_its_own_trust() -> None:
-    asker = Asker(made(0.05))
-    asker.trust(400)
+    asker = Asker(made())
+    asker.trust(130)
     other = Asker(asker.places, b"another", numbers=count(10**6))
 
     assert asker.ask(WAYS[0].format("card"), "so you get your card").serve is not None
-    assert other.ask(WAYS[0].format("card"), "so you get your card") == Consideration(token=other_token(other))
-    for _ in range(20):
+    first = other.ask(WAYS[0].format("card"), "so you get your card")
+    assert (first.serve, first.explore) == (None, None)
+    for _ in range(8):
         assert other.ask(WAYS[0].format("card"), "so you get your card").serve is None
 
 
-def other_token(asker: Asker) -> Any:
-    class Any_:
-        def __eq__(self, other: object) -> bool:
-            return other is not None
-
-        __hash__ = None  # type: ignore[assignment]
-
-    return Any_()
+QUESTIONS = st.lists(
+    st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.sampled_from(THINGS), st.sampled_from(WAYS)), max_size=40
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -220,38 +199,38 @@ def test_no_key_ever_crosses_contexts(asked: list[tuple[bytes, str, str]]) -> No
 
 
 def test_what_has_no_reply_any_more_is_forgotten() -> None:
-    asker = Asker(made(0.05))
-    asker.trust(400)
+    asker = Asker(made())
+    asker.trust(130)
     seen = set[bytes]()
     while (found := asker.places.consider(b"context", WAYS[0].format("card"))).serve is not None:
         assert found.serve not in seen
         seen.add(found.serve)
         asker.places.forget(found.serve)
-        if found.token is not None and len(seen) > 500:
+        if found.token is not None and len(seen) > 150:
             break
     assert seen
     assert found.serve is None
-    assert asker.places.totals()["questions"] <= 400 - len(seen)
+    assert asker.places.totals()["questions"] <= 130 - len(seen)
 
 
 def test_as_many_questions_are_remembered_as_were_asked_for() -> None:
-    asker = Asker(made(0.05, most=20))
-    asker.trust(200)
+    asker = Asker(made(most=20))
+    asker.trust(60)
     other = Asker(asker.places, b"another", numbers=count(10**6))
-    other.trust(100)
+    other.trust(40)
 
     assert asker.places.totals()["questions"] == 20
 
 
 def test_clear_forgets_questions_and_evidence(tmp_path: Path) -> None:
-    asker = Asker(made(0.05, journal=journal_of(f"sqlite:///{tmp_path}/cache.db")))
-    asker.trust(400)
+    asker = Asker(made(journal=journal_of(f"sqlite:///{tmp_path}/cache.db")))
+    asker.trust(130)
     asker.places.clear()
 
     assert asker.places.totals() | {"evidence": 0} == {
         "contexts": 0, "questions": 0, "judged": 0, "wrong": 0, "evidence": 0,
     }  # fmt: skip
-    again = made(0.05, journal=journal_of(f"sqlite:///{tmp_path}/cache.db"))
+    again = made(journal=journal_of(f"sqlite:///{tmp_path}/cache.db"))
     again.consider(b"context", "anything")
     assert again.totals()["questions"] == 0
 
@@ -261,10 +240,10 @@ def test_clear_forgets_questions_and_evidence(tmp_path: Path) -> None:
 
 def test_trust_and_questions_outlive_the_process(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/cache.db?max_size=1MB"
-    asker = Asker(made(0.05, journal=journal_of(url)))
-    asker.trust(400)
+    asker = Asker(made(journal=journal_of(url)))
+    asker.trust(130)
     asker.places.close()
-    again = made(0.05, journal=journal_of(url))
+    again = made(journal=journal_of(url))
 
     found = again.consider(b"context", WAYS[0].format("card"))
     assert found.serve is not None
@@ -278,9 +257,9 @@ def test_trust_and_questions_outlive_the_process(tmp_path: Path) -> None:
 def test_another_process_sees_it_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tokeneff.cache.semantic._memoir._EVERY", 0.0)
     url = f"sqlite:///{tmp_path}/cache.db"
-    one, other = (Asker(made(0.05, journal=journal_of(url)), numbers=count(10**6 * n)) for n in (1, 2))
+    one, other = (Asker(made(journal=journal_of(url)), numbers=count(10**6 * n)) for n in (1, 2))
     assert other.places.consider(b"context", WAYS[0].format("card")).serve is None
-    one.trust(400)
+    one.trust(130)
 
     found = other.places.consider(b"context", WAYS[0].format("card"))
     assert found.serve in one.kept
@@ -295,17 +274,17 @@ def strict(kept: Answer, got: Answer) -> bool:
 
 def test_evidence_of_another_comparison_or_encoder_is_not_taken(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/cache.db"
-    Asker(made(0.05, journal=journal_of(url))).trust(400)
+    Asker(made(journal=journal_of(url))).trust(130)
 
-    for other in (made(0.05, compare=strict, journal=journal_of(url)), dense(letters, journal=journal_of(url))):
+    for other in (made(compare=strict, journal=journal_of(url)), dense(letters, journal=journal_of(url))):
         assert other.consider(b"context", WAYS[0].format("card")).serve is None
         assert other.totals()["questions"] == 0
 
 
 def test_damaged_and_foreign_records_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     url = f"sqlite:///{tmp_path}/cache.db"
-    asker = Asker(made(0.05, journal=journal_of(url)))
-    asker.trust(400)
+    asker = Asker(made(journal=journal_of(url)))
+    asker.trust(130)
     file = sqlite3.connect(tmp_path / "cache.db-semantic")
     strange = [b"", b"tknr", b"\x00" * 80, Codec().pack(bytes(32), said("x"))]
     strange += [
@@ -316,7 +295,7 @@ def test_damaged_and_foreign_records_are_passed_over(tmp_path: Path, caplog: pyt
     file.commit()
     file.close()
 
-    again = made(0.05, journal=journal_of(url))
+    again = made(journal=journal_of(url))
     again.consider(b"context", WAYS[0].format("card"))
     assert 0 < again.totals()["questions"] <= asker.places.totals()["questions"]
 
@@ -325,11 +304,11 @@ def test_a_journal_that_cannot_be_written_leaves_what_this_process_knows(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "folder").write_text("no folder")
-    asker = Asker(made(0.05, journal=journal_of(f"sqlite:///{tmp_path}/folder/cache.db")))
-    asker.trust(400)
+    asker = Asker(made(journal=journal_of(f"sqlite:///{tmp_path}/folder/cache.db")))
+    asker.trust(130)
 
     assert asker.served > 0
-    assert len([record for record in caplog.records if "what was learnt" in record.message]) == 2
+    assert len([record for record in caplog.records if "what was learnt" in record.message]) == 1
 
 
 def test_nothing_of_a_question_is_readable_where_there_are_keys(tmp_path: Path) -> None:
@@ -338,20 +317,18 @@ def test_nothing_of_a_question_is_readable_where_there_are_keys(tmp_path: Path) 
 
     keys = tuple(b64encode(bytes([n]) * 32).decode() for n in (1, 2))
     url = f"sqlite:///{tmp_path}/cache.db"
-    Asker(made(0.05, journal=journal_of(url), codec=Codec(keys[:1]))).trust(400)
+    Asker(made(journal=journal_of(url), codec=Codec(keys[:1]))).trust(130)
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
     assert b"garden" not in written
-    assert (
-        made(0.05, journal=journal_of(url), codec=Codec(keys[::-1])).consider(b"context", WAYS[0].format("card")).serve
-    )
-    assert made(0.05, journal=journal_of(url)).consider(b"context", WAYS[0].format("card")).explore is None
+    assert made(journal=journal_of(url), codec=Codec(keys[::-1])).consider(b"context", WAYS[0].format("card")).serve
+    assert made(journal=journal_of(url)).consider(b"context", WAYS[0].format("card")).explore is None
 
 
 def test_evidence_gets_old() -> None:
     now = [0.0]
-    asker = Asker(made(0.05, clock=lambda: now[0], half_life="30d"))
-    asker.trust(400)
+    asker = Asker(made(clock=lambda: now[0], half_life="30d"))
+    asker.trust(130)
     assert asker.places.consider(b"context", WAYS[0].format("card")).serve is not None
     now[0] = 400 * DAY
     assert asker.places.consider(b"context", WAYS[0].format("card")).serve is None
@@ -367,16 +344,20 @@ def test_stores_in_memory_have_no_journal() -> None:
 
 
 def letters(texts: list[str]) -> list[list[float]]:
-    return [[1.0 + text.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+    """What the text is about counts for most, as with any good encoder."""
+    return [
+        [0.1, *[3.0 * (thing in text) for thing in THINGS], *[text.count(letter) / 9 for letter in "acefghi"]]
+        for text in texts
+    ]
 
 
 def dense(encoder: Any, **options: Any) -> Neighbourhoods:
-    return Neighbourhoods(Semantic(encoder, 0.05), coin=lambda: 0.5, **options)
+    return Neighbourhoods(Semantic(encoder, 0.1, confidence=0.9), coin=lambda: 0.5, **options)
 
 
 def test_a_callable_encodes() -> None:
     asker = Asker(dense(letters))
-    asker.trust(400)
+    asker.trust(130)
 
     assert asker.served > 0
     assert asker.false == 0
@@ -385,7 +366,7 @@ def test_a_callable_encodes() -> None:
 
 def test_vectors_outlive_the_process(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/cache.db"
-    Asker(dense(letters, journal=journal_of(url))).trust(400)
+    Asker(dense(letters, journal=journal_of(url))).trust(130)
 
     assert dense(letters, journal=journal_of(url)).consider(b"context", WAYS[0].format("card")).serve is not None
 
@@ -429,16 +410,8 @@ def test_a_client_that_cannot_embed_is_said_once(caplog: pytest.LogCaptureFixtur
     assert "Semantic(…, client=tokeneff.wrap(OpenAI()))" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("name", "module", "maker"),
-    [
-        ("model2vec:m", "model2vec", "StaticModel.from_pretrained"),
-        ("st:m", "sentence_transformers", "SentenceTransformer"),
-    ],
-)
-def test_models_are_loaded_by_name_when_first_needed(
-    name: str, module: str, maker: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("name", "module"), [("model2vec:m", "model2vec"), ("st:m", "sentence_transformers")])
+def test_models_are_loaded_by_name_when_first_needed(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
 
     def load(model: str) -> Any:
@@ -488,7 +461,7 @@ def test_with_and_without_numpy_the_same_is_near(steps: list[tuple[bool, list[in
         length = sum(value * value for value in vector) ** 0.5
         for dense_ in (with_numpy, without):
             dense_.add(number, [value / length for value in vector])
-    found, plain = (dict((n, like) for like, n in one.nearest(asked, 1000)) for one in (with_numpy, without))
+    found, plain = ({n: like for like, n in one.nearest(asked, 1000)} for one in (with_numpy, without))
     assert found.keys() == plain.keys() == set(alive)
     assert found == pytest.approx(plain, abs=1e-4)
 
@@ -529,9 +502,9 @@ def test_a_comparison_of_the_users_own_judges() -> None:
         seen.append((kept, got))
         return True
 
-    asker = Asker(made(0.05, compare=compare))
+    asker = Asker(made(compare=compare))
     rng = random.Random(2)
-    for number in range(400):
+    for number in range(150):
         asker.ask(rng.choice(WAYS).format(rng.choice(THINGS)), f"words that are never the same, {number}")
     assert asker.served > 0
     assert seen[0][0].text.startswith("words that are never the same")
@@ -541,6 +514,6 @@ def test_a_comparison_that_fails_is_no_evidence(caplog: pytest.LogCaptureFixture
     def compare(kept: Answer, got: Answer) -> bool:
         raise RuntimeError("the judge is out")
 
-    asker = Asker(made(0.05, compare=compare))
-    asker.trust(300)
+    asker = Asker(made(compare=compare))
+    asker.trust(100)
     assert (asker.served, asker.places.totals()["judged"], len(caplog.records)) == (0, 0, 1)

@@ -9,7 +9,7 @@ from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from hashlib import blake2b
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tokeneff._log import log_once
@@ -25,6 +25,8 @@ _FORM = 1
 _KEY = b"tokeneff semantic journal record"
 _EVERY = 1.0
 """Seconds between two looks for what other processes have learnt, and after a fault."""
+_PATIENCE = 0.25
+"""Seconds that the first call waits for what was learnt before; then it goes on without."""
 _PER_QUESTION = 3
 """Records that are kept, for each question that is."""
 
@@ -68,12 +70,24 @@ class Memoir:
         self._next = 0.0
         self._mine = uuid.uuid4().hex
         self._lock = Lock()
+        self._first: Thread | None = None
         self._written = 0
         self._of = _told(semantic)
 
     def read(self) -> None:
-        """Take what was learnt since the last look, here before this process or by others."""
-        if time.monotonic() < self._next or not self._lock.acquire(blocking=not self._place):
+        """Take what was learnt since the last look, here before this process or by others.
+
+        At first that may be much: it is taken in a thread, and calls go on without it.
+        """
+        if self._first is None:
+            self._first = Thread(target=self._read, name="tokeneff-semantic", daemon=True)
+            self._first.start()
+            self._first.join(_PATIENCE)
+        elif time.monotonic() >= self._next:
+            self._read()
+
+    def _read(self) -> None:
+        if not self._lock.acquire(blocking=False):
             return
         try:
             for self._place, value in self._journal.since(self._place):  # noqa: B020
