@@ -123,6 +123,23 @@ def test_requests_that_may_be_answered_differently(asks: list[Ask]) -> None:
     assert len({key(ask) for ask in asks}) == len(asks)
 
 
+def test_the_order_of_a_tools_input_counts() -> None:
+    made, keys = client("anthropic"), set[bytes]()
+    for given in ({"a": 1, "b": 2}, {"b": 2, "a": 1}):
+        call = {"type": "tool_use", "id": "t", "name": "f", "input": given}
+        keys.add(key(messages(messages=[*ASKED, {"role": "assistant", "content": [call]}]), made))
+    assert len(keys) == 2
+
+
+def test_the_same_body_to_another_endpoint_or_by_another_method_is_another_request() -> None:
+    asks: list[Ask] = [
+        lambda c: c.post("/a", body={"a": 1}, cast_to=object),
+        lambda c: c.post("/b", body={"a": 1}, cast_to=object),
+        lambda c: c.put("/a", body={"a": 1}, cast_to=object),
+    ]
+    assert len({key(ask) for ask in asks}) == 3
+
+
 def test_the_same_question_to_the_two_sdks_is_two() -> None:
     made = client("anthropic", base_url="https://host.example/v1")
     keys = [key(lambda c: c.post("/chat", body={"a": 1}, cast_to=object), one) for one in (client(), made)]
