@@ -124,4 +124,3 @@ def _number(box: Box) -> int:
 def _plain(outcome: Outcome) -> Any:
     """The reply's facts without anything of its messages."""
     return outcome.facts._replace(output=None, written=None)
-

@@ -270,6 +270,10 @@ async def test_a_value_that_is_damaged_is_a_miss_and_gone(lab: Lab) -> None:
     store = _place.place_of(tokeneff.Cache(lab.url)).store  # pyright: ignore[reportOptionalMemberAccess]
     (entry,) = store.entries()
     store.put(entry.key, b"nonsense", entry.labels, None)
+    with tokeneff.override(cache="only"), pytest.raises(tokeneff.CacheMiss):
+        CHAT.ask(client)
+    assert list(store.entries()) == []
+    store.put(entry.key, b"nonsense", entry.labels, None)
     CHAT.ask(client)
     assert (said(), lab.sent) == (("miss", ""), 2)
     settled()

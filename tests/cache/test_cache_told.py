@@ -37,7 +37,11 @@ class Watched:
     def attributes(self) -> list[dict[str, Any]]:
         return [dict(span.attributes or {}) for span in self.spans.get_finished_spans()]
 
-    def sums(self, name: str, *by: str) -> dict[Any, float]:
+    def counts(self, name: str, *by: str) -> dict[Any, float]:
+        """How many measurements of a histogram."""
+        return self.sums(name, *by, field="count")
+
+    def sums(self, name: str, *by: str, field: str = "sum") -> dict[Any, float]:
         data = self.reader.get_metrics_data()
         found: dict[Any, float] = {}
         for resource in data.resource_metrics if data is not None else ():
@@ -46,7 +50,7 @@ class Watched:
                     if metric.name == name:
                         for point in metric.data.data_points:
                             key = tuple((point.attributes or {}).get(one) for one in by)
-                            value = point.sum if hasattr(point, "sum") else point.value  # pyright: ignore
+                            value = getattr(point, field, None) or getattr(point, "value", 0)
                             found[key] = found.get(key, 0) + value
         return found
 
@@ -107,6 +111,8 @@ async def test_metrics_count_what_was_used_and_what_was_saved(lab: Lab, watched:
     assert watched.sums("gen_ai.client.inference.usage.input_tokens") == {(): 40}
     assert watched.sums("tokeneff.client.cost") == {(): pytest.approx(2 * COST[GPT] / 1e9)}
     assert watched.sums("tokeneff.client.unpriced_calls") == {}
+    durations = watched.counts("gen_ai.client.operation.duration", "tokeneff.cache.outcome")
+    assert durations == {(None,): 2, ("hit",): 2}, "who waits for a provider can be told from who does not"
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

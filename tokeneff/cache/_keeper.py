@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tokeneff._log import log_once
 from tokeneff.errors import StoreUnavailable
+from tokeneff.stores._guarded import _exit
 
 if TYPE_CHECKING:
     from tokeneff.cache.stores import CacheStore
@@ -85,6 +86,7 @@ class Keeper:
             if self._running:
                 return
             self._running = True
+        _exit.announce()
         try:
             threading.Thread(target=self._serve, name="tokeneff-cache", daemon=True).start()
         except RuntimeError:  # the interpreter is ending
@@ -97,7 +99,7 @@ class Keeper:
         while True:
             now = time.monotonic()
             try:
-                job = self._queue.get(timeout=max((beat if self._leads else until) - now, 0.001))
+                job = self._queue.get(timeout=max(min(beat, until) - now, 0.001))
             except Empty:
                 job = None
             if job is not None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tokeneff.cache.semantic import Neighbourhoods, Semantic
     from tokeneff.cache.stores import CacheStore, Labels
 
+_MOST_READ, _LARGEST_READ = 256, 64_000
+"""Replies, and bytes of one, that are at hand unpacked beside a store in memory."""
 _PATIENCE = 0.5
 """Seconds that a call waits for a store before the store counts as away, and calls do without it. What a store that is
 only busy answers late still saves a call; one that is gone is waited for once."""
@@ -42,6 +44,7 @@ class Place:
         self.renewing: set[bytes] = set()
         """Keys whose replies are being renewed in the background."""
         self._keeper = Keeper(store)
+        self._read: dict[bytes, tuple[bytes, Reply]] = {}
         self._known: list[tuple[Semantic, Neighbourhoods]] = []
         _all.add(self)
         _leaving.owners.add(self)
@@ -73,7 +76,7 @@ class Place:
             entry = self.store.get(key)
             if entry is None or entry.value is None:
                 return None
-            reply = self.codec.unpack(key, entry.value)
+            reply = self._unpacked(key, entry.value)
             if reply is None:
                 self.store.drop(key)
                 return None
@@ -83,6 +86,18 @@ class Place:
         age = max(0, self.store.now() - entry.stored)
         old = 0 if ttl is None else age - ttl
         return None if old > stale else Kept(reply, now() - age, old > 0)
+
+    def _unpacked(self, key: bytes, value: bytes) -> Reply | None:
+        """The reply of a value; of one in memory that was read before, as it was read then."""
+        known = self._read.get(key)
+        if known is not None and known[0] is value:
+            return known[1]
+        reply = self.codec.unpack(key, value)
+        if reply is not None and self.instant and len(reply.body) <= _LARGEST_READ:
+            if len(self._read) >= _MOST_READ:
+                self._read = {}
+            self._read[key] = value, reply
+        return reply
 
     def first(self, key: bytes, owner: str, look: Callable[[], Kept | None]) -> Kept | bool:
         """What is kept; else whether ``owner`` is the one to ask for it."""
@@ -160,8 +175,9 @@ class Place:
         self._keeper.do(work)
 
     def background(self, work: Callable[[], None]) -> None:
-        """Have something done soon."""
-        self._keeper.do(work)
+        """Have something done soon, behind what is to be kept by now."""
+        if not self._keeper.do(work):
+            work()
 
     def finish(self, timeout: float) -> None:
         """Wait until what was to be kept is."""

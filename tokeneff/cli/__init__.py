@@ -5,6 +5,7 @@
     tokeneff report          where tokens, money and time went, and what to do about it
     tokeneff ledger          what is in a ledger, and getting it out
     tokeneff budget          what budgets have spent, hold and have left, and changing it
+    tokeneff cache           what a cache has kept, and forgetting or filling it
     tokeneff dashboards      a Grafana dashboard and Prometheus alert rules
     tokeneff doctor          what is installed, what is sent where, and what is wrong
 

@@ -72,6 +72,8 @@ class _Ended(NamedTuple):
     cost: Cost | None
     lost: tuple[str, int] | None
     """Why a cached prefix was lost, and how many tokens of it."""
+    served: str | None
+    """How a cache has answered it: no provider was waited for."""
 
 
 class Instruments:
@@ -147,6 +149,7 @@ class Instruments:
                 between if call.stream else None,
                 account.cost if account is not None and billed and used else None,
                 (prefix.cause, prefix.lost) if prefix is not None and prefix.lost else None,
+                served.said if served is not None and served.saved is not None else None,
             )
         )
         if len(self._pending) >= _MOST_PENDING:
@@ -196,6 +199,8 @@ class Instruments:
         dimensions = {**ended.start, **ended.extra.dimensions}
         if ended.model is not None:
             dimensions[names.RESPONSE_MODEL] = ended.model
+        if ended.served is not None:
+            dimensions[names.CACHE_OUTCOME] = ended.served
         if ended.tier is not None:
             dimensions[names.SERVICE_TIER] = ended.tier
         failed = dimensions if ended.error is None else {**dimensions, names.ERROR_TYPE: ended.error}
