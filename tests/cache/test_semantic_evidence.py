@@ -38,16 +38,16 @@ def test_it_takes_so_many_right_ones_in_a_row(bound: float, confidence: float, o
     assert needed(bound, confidence) == outcomes
 
 
-@pytest.mark.parametrize(("rate", "bound"), [(0.05, 0.05), (0.06, 0.05), (0.1, 0.05), (0.2, 0.2), (0.02, 0.02)])
+@pytest.mark.parametrize(("rate", "bound"), [(0.05, 0.05), (0.06, 0.05), (0.2, 0.2)])
 def test_what_is_wrong_as_often_as_the_bound_is_hardly_ever_trusted_however_often_one_looks(
     rate: float, bound: float
 ) -> None:
-    rng, runs = random.Random(7), 400
+    rng, runs = random.Random(7), 200
 
-    trusted = sum(ever_sure(rate, bound, 0.95, 600, rng) for _ in range(runs))
+    trusted = sum(ever_sure(rate, bound, 0.95, 300, rng) for _ in range(runs))
 
-    # At most 5 % of the runs in expectation; 400 runs show at most 33 with a probability of 0.998.
-    assert trusted <= 33
+    # At most 5 % of the runs in expectation; of 200 at most 20 with a probability of 0.999.
+    assert trusted <= 20
 
 
 def test_what_is_seldom_wrong_is_trusted_in_the_end() -> None:
@@ -68,7 +68,7 @@ def test_a_wrong_one_takes_trust_away_at_once() -> None:
 
 def test_years_of_right_ones_do_not_outweigh_a_change() -> None:
     wager = Wager(0.05, 0.95)
-    for _ in range(20_000):
+    for _ in range(5_000):
         wager.take(False)
     for _ in range(3):
         wager.take(True)

@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from cache_store_kit import kinds, servers_by_kind
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from tokeneff.cache import Reply
 from tokeneff.cache._codec import Codec
 from tokeneff.cache.semantic import Answer, Consideration, Neighbourhoods, Semantic, journal_of
 from tokeneff.cache.semantic._dense import Dense
+
+__all__ = ["servers_by_kind"]
 
 DAY = 86_400.0
 THINGS = ("card", "phone", "house", "garden", "letter", "ticket", "window", "flower", "kitchen", "school", "river")
@@ -517,3 +520,18 @@ def test_a_comparison_that_fails_is_no_evidence(caplog: pytest.LogCaptureFixture
     asker = Asker(made(compare=compare))
     asker.trust(100)
     assert (asker.served, asker.places.totals()["judged"], len(caplog.records)) == (0, 0, 1)
+
+
+def test_a_fleet_shares_a_journal_in_redis(servers_by_kind: Callable[[str], Any]) -> None:
+    pytest.importorskip("redis")
+    if not kinds():
+        pytest.skip("no redis-server and no valkey-server here: .ci/redis installs one")
+    url = servers_by_kind(kinds()[0]).url("redis") + "?max_size=1MB"
+    asker = Asker(made(journal=journal_of(url)))
+    asker.trust(130)
+    other = made(journal=journal_of(url))
+
+    assert other.consider(b"context", WAYS[0].format("card")).serve in asker.kept
+    assert other.totals() | {"evidence": 0} == asker.places.totals() | {"evidence": 0}
+    other.clear()
+    assert list(journal_of(url).since("")) == []  # pyright: ignore[reportOptionalMemberAccess]

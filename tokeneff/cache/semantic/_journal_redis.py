@@ -41,9 +41,9 @@ class RedisJournal:
     def since(self, place: str) -> Iterator[tuple[str, bytes]]:
         while True:
             rows = self._asked("XRANGE", self._key, f"({place}" if place else "-", "+", "COUNT", _PAGE)
-            for at, (_, record) in rows:
+            for at, fields in rows:
                 place = bytes(at).decode()
-                yield place, record
+                yield place, fields[b"r"]
             if len(rows) < _PAGE:
                 return
 
