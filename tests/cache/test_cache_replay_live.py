@@ -7,11 +7,11 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
-from cache_replay_kit import HELLO, PATIENCE, Reader, Sharing, client_of, plain
+from cache_replay_kit import HELLO, PATIENCE, Reader, Sharing, asked, client_of, place, plain
 
 from tokeneff._adrive import adrive
 from tokeneff._drive import Sent
@@ -352,3 +352,19 @@ async def test_under_trio_nobody_reads_along_and_all_wait_for_the_whole() -> Non
     await asyncio.to_thread(run)
     assert words(seen[1]) == "".join(WORDS)
     assert seen[2] == (2, 1, True)
+
+
+def test_many_that_begin_at_any_moment_get_the_same(live: Lab) -> None:
+    live.provider.default = Reply(chunks=WORDS)
+    client = client_of("openai", "sync", live.provider, live.sharing.policy)
+
+    def read(_: int) -> list[Any]:
+        return [plain(event) for event in place(client).create(**asked(client, stream=True))]
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(25):
+            live.sharing.tape = None
+            live.provider.clear()
+            lists = list(pool.map(read, range(8)))
+            assert [words(events) for events in lists] == ["".join(WORDS)] * 8
+    client.close()

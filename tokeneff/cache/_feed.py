@@ -151,13 +151,14 @@ class Feed(Feeding):
 
     def share(self) -> None:
         with self._lock:
-            if not self.tape.ended:
+            self.shared = not self.tape.ended  # before there is a thread that reads
+            if self.shared:
                 try:
                     threading.Thread(target=self._pump, name="tokeneff-shared-reply", daemon=True).start()
                 except RuntimeError:  # no thread is to be had
+                    self.shared = False
                     self.tape.join(can=False)
                     return
-                self.shared = True
         self.tape.join()
 
     def _pump(self) -> None:
