@@ -24,7 +24,7 @@ from tokeneff.cache.stores import open_cache_store
 __all__ = ["servers_by_kind"]
 
 SOAK = bool(os.environ.get("TOKENEFF_SOAK"))
-ROUNDS, PROCESSES = (20, 8) if SOAK else (2, 3)
+ROUNDS, PROCESSES = (20, 8) if SOAK else (1, 3)
 KEYS = 40
 
 WORKER = """

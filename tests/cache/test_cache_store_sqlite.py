@@ -180,6 +180,12 @@ def test_only_one_leads_of_those_that_saw_nobody(store: SqliteCacheStore, monkey
     assert store.lead(name(1), "one", MINUTE)
 
 
+def test_who_reads_cannot_write(store: SqliteCacheStore) -> None:
+    store.put(name(1), b"1", NONE, MINUTE)
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        store._readers.rows("DELETE FROM entries", (), 1.0)
+
+
 def test_a_file_that_was_taken_away(store: SqliteCacheStore, path: Path) -> None:
     store.put(name(1), b"1", NONE, MINUTE)
     path.unlink()

@@ -39,8 +39,6 @@ _PARTS = 32
 _PAGE = 500
 _LONGEST = 100 * 365 * 86_400_000_000
 """Microseconds: what is to last for longer, lasts for ever."""
-_LET_GO = ("forget", "shrink", "totals")
-"""Scripts that run on a server without memory."""
 _WRITES = ("OOM", "READONLY", "MISCONF", "NOREPLICAS")
 """How errors begin of servers that can be read all the same."""
 
@@ -206,8 +204,7 @@ class RedisCacheStore(Asking):
 
 
 def _script(name: str) -> Script:
-    first = ("_letting_go",) if name in _LET_GO else ()
-    return script_of("tokeneff.cache.stores._redis", *first, "_base", name)
+    return script_of("tokeneff.cache.stores._redis", "_base", name)
 
 
 def _run(link: Link, script: Script, root: str, *args: bytes) -> Any:

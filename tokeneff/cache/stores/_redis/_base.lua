@@ -23,9 +23,8 @@ end
 local clock = redis.call('TIME')
 local now = tonumber(ARGV[1]) or (tonumber(clock[1]) * 1000000 + tonumber(clock[2]))
 
--- Let a value go, and what was noted of it; whether it was there.
-local function forget(key)
-    local there = redis.call('UNLINK', root .. ':v:' .. key) == 1
+-- Let go what was noted of a value.
+local function unnote(key)
     local about = redis.call('HGET', root .. ':about', key)
     if about then
         redis.call('HINCRBY', root .. ':totals', 'size', '-' .. string.match(about, '^%d+'))
@@ -34,6 +33,13 @@ local function forget(key)
         redis.call('ZREM', root .. ':used', key)
         redis.call('ZREM', root .. ':due', key)
     end
+end
+
+-- Let a value go, and what was noted of it; whether it was there. (A server without memory lets a script write that has
+-- begun by making some.)
+local function forget(key)
+    local there = redis.call('UNLINK', root .. ':v:' .. key) == 1
+    unnote(key)
     return there
 end
 
