@@ -165,6 +165,8 @@ def changed(draw: Random, asked: Asked) -> Asked:
     """The same request but for one thing, which may or may not make another request of it."""
     if draw.random() < 0.15:
         return _around(draw, asked)
+    if draw.random() < 0.1:
+        return asked._replace(body=_reordered(draw, asked.body))
     body = _descend(draw, asked.body, draw.randrange(7))
     return asked._replace(body=body if type(body) is dict else {"model": body})
 
@@ -186,6 +188,28 @@ def _around(draw: Random, asked: Asked) -> Asked:
     return asked._replace(
         url=draw.choice(("/chat/completions", "/responses", "/v1/messages", "/v1/messages?beta=true"))
     )
+
+
+def _reordered(draw: Random, body: dict[str, Any]) -> dict[str, Any]:
+    """Members of one object, wherever it is, in another order."""
+    places: list[dict[str, Any]] = []
+
+    def look(value: Any) -> None:
+        if type(value) is dict and len(value) > 1:
+            places.append(value)
+        for _, item in _items(value):
+            look(item)
+
+    def build(value: Any) -> Any:
+        if value is chosen:
+            return _swapped(draw, value)
+        if type(value) is dict:
+            return {name: build(item) for name, item in value.items()}
+        return [build(item) for item in value] if type(value) is list else value
+
+    look(body)
+    chosen = draw.choice(places) if places else None
+    return body if chosen is None else build(body)
 
 
 def _descend(draw: Random, value: Any, depth: int) -> Any:

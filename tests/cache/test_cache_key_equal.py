@@ -125,8 +125,8 @@ def test_requests_that_may_be_answered_differently(asks: list[Ask]) -> None:
 
 def test_the_order_of_a_tools_input_counts() -> None:
     made, keys = client("anthropic"), set[bytes]()
-    for given in ({"a": 1, "b": 2}, {"b": 2, "a": 1}):
-        call = {"type": "tool_use", "id": "t", "name": "f", "input": given}
+    for inputs in ({"a": 1, "b": 2}, {"b": 2, "a": 1}):
+        call = {"type": "tool_use", "id": "t", "name": "f", "input": inputs}
         keys.add(key(messages(messages=[*ASKED, {"role": "assistant", "content": [call]}]), made))
     assert len(keys) == 2
 
