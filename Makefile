@@ -5,7 +5,7 @@
 # make test-frameworks  budgets in agent frameworks, in an environment that has them
 # make test-backends Phoenix, MLflow and Prometheus, started on loopback
 # make fuzz          every property test on new random examples, over and over, until one fails
-# make soak          100,000 calls and 10,000 dropped streams, which leave nothing behind; long races for budgets
+# make soak          100,000 calls and 10,000 dropped streams, which leave nothing behind; long races for budgets and caches
 # make lint          formatting, lint, types
 # make bench         what a wrapped call costs beside a bare one and beside other instrumentation
 
@@ -56,6 +56,7 @@ fuzz: env
 soak: env
 	TOKENEFF_SOAK=1 .venv/bin/pytest -q tests/telemetry/test_it_cannot_hurt.py -k leave_nothing_behind
 	TOKENEFF_SOAK=1 .venv/bin/pytest -q -rP tests/stores/test_store_races.py tests/stores/test_store_kills.py
+	TOKENEFF_SOAK=1 .venv/bin/pytest -q tests/cache
 
 lint: env
 	.venv/bin/ruff format --check .
@@ -69,6 +70,7 @@ format: env
 bench: env
 	.venv/bin/python benchmarks/overhead.py
 	.venv/bin/python benchmarks/budget.py
+	.venv/bin/python benchmarks/cache.py
 
 clean:
 	rm -rf .venv .venv-* dist build .pytest_cache .ruff_cache .hypothesis .coverage*
