@@ -16,6 +16,7 @@ from probing.observing import steady
 from probing.wrappings import Wrapping
 from tokeneff._flow import Call, Effect, Outcome, answer, forward
 from tokeneff._settings import settings_of
+from tokeneff.cache._codec import Codec
 from tokeneff.cache._reply import Reply
 from tokeneff.cache._serve import shaped
 from tokeneff.cache._tape import Tape
@@ -23,6 +24,7 @@ from tokeneff.testing import FakeProvider
 from tokeneff.testing.answering import plan
 from tokeneff.testing.recorded import RecordedRequest
 
+_CODEC, _KEY = Codec(), bytes(32)
 _TRANSPORT = ("connection", "content-encoding", "content-length", "date", "keep-alive", "transfer-encoding")
 _MOMENT = ("retry-after", "retry-after-ms", "set-cookie")
 
@@ -63,8 +65,11 @@ class Shelf:
         self._seen[asked] += 1
         kept = self.kept.get(key)
         if kept is not None:
-            reply = shaped(kept[0], call)
-            assert reply is kept[0], "the same call is answered with what came"
+            # As from another process: through the bytes that a store keeps.
+            found = _CODEC.unpack(_KEY, _CODEC.pack(_KEY, kept[0]))
+            assert found == kept[0]
+            reply = shaped(found, call)
+            assert reply is found, "the same call is answered with what came"
             self.served += 1
             for request in kept[1]:
                 plan(provider._record(request), provider._next(), provider.default, provider.store)
