@@ -307,6 +307,18 @@ def test_two_that_opened_it_share_it(store: CacheStore, store_url: str, clock: C
     other.close()
 
 
+def test_a_secret_that_all_share(store: CacheStore, store_url: str) -> None:
+    secret = store.secret()
+    assert len(secret) == 32
+    other = open_cache_store(store_url)
+    assert (other.secret(), store.secret()) == (secret, secret)
+    store.put(name(1), b"1", NONE, MINUTE)
+    store.purge()
+    assert store.secret() == secret
+    assert len(set(secret)) > 1
+    other.close()
+
+
 def test_closed_it_can_be_used_again(store: CacheStore) -> None:
     store.put(name(1), b"1", NONE, MINUTE)
     store.get(name(1))

@@ -127,7 +127,9 @@ def test_away_it_is_empty_and_back_it_is_itself(caplog: pytest.LogCaptureFixture
     inner = Failing()
     store = GuardedCacheStore(inner, told=lambda what, about: told.append((what, dict(about))))
     store.put(name(1), b"1", NONE, MINUTE)
+    inner.secret = lambda: inner._begun() or b"s" * 32  # type: ignore[method-assign]
     inner.fault = StoreUnavailable("the cable is out")
+    assert store.secret() == b""
     with caplog.at_level(logging.INFO, "tokeneff"):
         empty(store)
         assert store.away
@@ -135,6 +137,7 @@ def test_away_it_is_empty_and_back_it_is_itself(caplog: pytest.LogCaptureFixture
             store.purge()
         inner.fault = None
         until(lambda: not store.away, "it is back")
+    assert store.secret() == b"s" * 32
     assert store.get(name(1)).value == b"1"
     assert [what for what, _ in told] == ["tokeneff.cache.away", "tokeneff.cache.back"]
     assert told[0][1] == {"tokeneff.store.url": "memory://", "tokeneff.store.reason": "the cable is out"}

@@ -63,6 +63,7 @@ class GuardedCacheStore:
         self._told = told
         self._offset = 0
         self._unwritable = 0.0
+        self._secret = b""
         self._breaker = Breaker(self._look, self._changed)
         self.guard = threading.Lock()
         watch(self)
@@ -101,6 +102,11 @@ class GuardedCacheStore:
             return _microseconds() + self._offset
         self._offset = told - _microseconds()
         return told
+
+    def secret(self) -> bytes:
+        """The store's secret; empty while it is not known, for nothing is found then."""
+        self._secret = self._secret or self._asked(b"", self.store.secret)
+        return self._secret
 
     def entries(self, labels: Labels = ALL, newest: int | None = None) -> Iterator[Entry]:
         return self.store.entries(labels, newest)

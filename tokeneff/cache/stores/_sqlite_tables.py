@@ -35,6 +35,7 @@ REPLIES = Tables(
                 UPDATE totals SET entries = entries - 1, size = size - OLD.size;
                 DELETE FROM bodies WHERE id = OLD.id; END""",
             'CREATE TABLE leads (key BLOB PRIMARY KEY, owner TEXT NOT NULL, "until" INTEGER NOT NULL) WITHOUT ROWID',
+            "CREATE TABLE secrets (id INTEGER PRIMARY KEY CHECK (id = 1), secret BLOB NOT NULL)",
             'CREATE INDEX leads_until ON leads ("until")',
         ),
     ),
@@ -47,6 +48,7 @@ LIST = """SELECT key, size - length(key), stored, expires, used, hits, model, sc
     FROM entries WHERE (expires IS NULL OR expires > ?) AND ? IN ('', model) AND ? IN ('', scope)
     ORDER BY stored DESC, id DESC"""
 LED = "SELECT owner FROM leads WHERE key = ? AND until > ?"
+SECRET = "SELECT secret FROM secrets"
 TOTALS = """SELECT entries - (SELECT count(*) FROM entries WHERE expires <= ?1),
     size - (SELECT ifnull(sum(size), 0) FROM entries WHERE expires <= ?1), evicted FROM totals"""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -66,6 +67,7 @@ class MemoryCacheStore:
         self._many = _SWEEP
         """Leases that may be there before those that are over are looked for."""
         self._count = 0
+        self._secret = os.urandom(32)
         watch(self)
 
     def limit(self, max_bytes: int) -> None:
@@ -159,6 +161,9 @@ class MemoryCacheStore:
 
     def now(self) -> int:
         return time.time_ns() // 1000 if self.clock is None else self.clock()
+
+    def secret(self) -> bytes:
+        return self._secret
 
     def close(self) -> None:
         """What it has stays."""

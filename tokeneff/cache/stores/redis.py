@@ -15,6 +15,7 @@ The server needs about 600 bytes more for each reply.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -152,6 +153,9 @@ class RedisCacheStore(Asking):
         if self._offset is None:
             self._offset = int(self._write("now", self._roots[0])) - _microseconds()
         return _microseconds() + self._offset
+
+    def secret(self) -> bytes:
+        return bytes(self._write("secret", self._roots[0], os.urandom(32)))
 
     def close(self) -> None:
         for root in self._roots if self._link is not None else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -138,6 +139,14 @@ class SqliteCacheStore:
 
     def now(self) -> int:
         return time.time_ns() // 1000 if self.clock is None else self.clock()
+
+    def secret(self) -> bytes:
+        found = self._readers.rows(rows.SECRET, (), self.patience)
+        if not found:
+            with self._step() as db:
+                db.execute("INSERT OR IGNORE INTO secrets VALUES (1, ?)", (os.urandom(32),))
+            found = self._readers.rows(rows.SECRET, (), self.patience)
+        return bytes(found[0][0])
 
     def close(self) -> None:
         """Let the file go. Using the store again opens it again."""

@@ -8,6 +8,7 @@
 --   :about   hash    key -> "size stored expires labels"
 --   :hits    hash    key -> how often it was found
 --   :totals  hash    size, evicted
+--   :secret  string  32 bytes
 -- Values and leases end by themselves; the rest is put right by whoever comes next. ARGV[1] is the time, or empty.
 --
 -- Numbers are whole and below 2^53, which doubles hold exactly. They are never written by tostring(), which keeps 14
