@@ -164,7 +164,7 @@ def size(value: int) -> str:
     """Bytes, short.
 
     >>> size(999), size(1_234_567)
-    ('999 B', '1.2 MB')
+    ('999 B', '1.23 MB')
     """
     number, unit = float(value), 0
     while number >= 999.5 and unit + 1 < len(_UNITS):
