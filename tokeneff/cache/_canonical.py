@@ -106,10 +106,8 @@ def body_of(given: object, extra: object) -> Mapping[str, Any]:
         if not isinstance(extra, Mapping):
             raise Unkeyable("strange body")
         body = {**body, **cast("Mapping[str, Any]", extra)}
-    for value in body.values():
-        if absent(value):
-            return {name: value for name, value in body.items() if not absent(value)}
-    return body
+    gone = {kind for kind in {*map(type, body.values())} - _PLAIN if kind in _absent or _is_absence(kind)}
+    return {name: value for name, value in body.items() if type(value) not in gone} if gone else body
 
 
 def canonical(body: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
