@@ -80,6 +80,8 @@ def _stats(args: argparse.Namespace, out: Output, store: CacheStore) -> int:
     from tokeneff.cli._cache_tables import stats_json, stats_tables, summed
 
     totals, groups = store.totals(), summed(store.entries())
+    if "max_size=" not in args.store:
+        totals = totals._replace(limit=None)  # that of whoever opens it, and not of those whose calls fill it
     out.json(stats_json(store, totals, groups))
     if not out.as_json:
         for line in stats_tables(store, totals, groups):
