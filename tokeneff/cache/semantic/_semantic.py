@@ -28,7 +28,7 @@ class Semantic:
     or direction are others is never answered by the reply to another one. What remains is sent, and its reply compared
     with the one that would have been served, until, in that context and overall, fewer than ``max_false_hits`` of such
     candidates are wrong with ``confidence``; and ``explore`` of them are sent and compared ever after. So nothing is
-    served at first: with 0.01, candidates have to have been right some 400 times in a row, with 0.05 some 80 times.
+    served at first: with 0.01, candidates have to have been right 347 times in a row, with 0.05 67 times.
 
     The bound holds for candidates like those that were compared: it is a share of all that is served, of questions
     that go on as they came. It says nothing of what ``compare`` takes for the same answer and is not.
