@@ -18,6 +18,7 @@ from tokeneff.cache.stores import Labels
 
 if TYPE_CHECKING:
     from tokeneff.cache._cache import Cache
+    from tokeneff.cache._place import Place
 
 # Not the module's own, which applications seed so that their runs repeat.
 _random = Random()
@@ -43,10 +44,11 @@ class Entering:
     """Finds each call's entry.
 
     Args:
-        cache: what was asked for.
+        cache: what was asked for. place: where its replies are kept.
     """
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, place: Place) -> None:
+        self._place = place
         self._cache = cache
         self._ignored = frozenset(cache.ignore_headers)
 
@@ -71,7 +73,12 @@ class Entering:
         """What keys are made with beside the call; where the call has not the tag, ``scope`` is its name."""
         cache = self._cache
         scope = scope_of(cache.by, call.tags)
-        return {"scope": scope, "account": cache.account, "ignore_headers": self._ignored}
+        return {
+            "scope": scope,
+            "account": cache.account,
+            "ignore_headers": self._ignored,
+            "secret": self._place.secret,
+        }
 
     def unfit(self, call: Call, reply: Reply) -> str:
         """Why a whole good reply is not kept; empty where it is."""

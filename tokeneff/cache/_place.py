@@ -44,6 +44,8 @@ class Place:
         self.renewing: set[bytes] = set()
         """Keys whose replies are being renewed in the background."""
         self._keeper = Keeper(store)
+        self.secret: bytes = b""
+        """What keys are made with, so that who sees one can guess nothing from it; empty until the store was asked."""
         self._read: dict[bytes, tuple[bytes, Reply]] = {}
         self._known: list[tuple[Semantic, Neighbourhoods]] = []
         _all.add(self)
@@ -53,6 +55,13 @@ class Place:
     def instant(self) -> bool:
         """Whether the store answers without waiting for anything."""
         return self.store.instant
+
+    def meet(self) -> None:
+        """Ask the store for its secret. While it is away there is none, and nothing is kept either."""
+        try:
+            self.secret = self.store.secret()
+        except Exception as fault:  # noqa: BLE001 - the call goes on
+            log_once(("cache secret", type(fault)), "a store of replies has no secret: %r", fault)
 
     def neighbourhoods(self, semantic: Semantic) -> Neighbourhoods:
         """What is known here of questions in other words; one for all that ask the same of it."""

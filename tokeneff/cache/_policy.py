@@ -53,7 +53,7 @@ class Caching:
         self._place = place
         self._prices = prices
         self._renew = renew
-        self._entering = Entering(cache)
+        self._entering = Entering(cache, place)
         self._alike: Alike | None = None
         if cache.semantic is not None:
             self._alike = Alike(cache, place.neighbourhoods(cache.semantic), self._entering, self._look)
@@ -66,6 +66,11 @@ class Caching:
         mode = current_cache_mode()
         if mode == "bypass":
             return sent((yield from forward(call)), "bypass", "override")
+        if not self._place.secret:
+            if self._place.instant:
+                self._place.meet()
+            else:
+                yield from do(self._place.meet)
         entry = self._enter(call, mode)
         if isinstance(entry, str):
             if mode == "only":

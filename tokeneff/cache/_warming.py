@@ -84,6 +84,7 @@ def warm(client: Any, records: Iterable[Mapping[str, Any]]) -> Warmed:
     settings, cache, place = _checked(client)
     left_out: dict[str, int] = {}
     kept = 0
+    place.meet()
     for record in records:
         why = _one(client, settings, cache, place, record)
         if why:
@@ -137,7 +138,7 @@ class _Keeping:
 
     def __init__(self, settings: Settings, cache: Cache, place: Place, reply: Reply, stored: int | None) -> None:
         self._prices = settings.prices
-        self._entering = Entering(cache)
+        self._entering = Entering(cache, place)
         self._place = place
         self._life = None if cache.ttl is None else cache.ttl + cache.stale
         self._reply = reply
