@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from tokeneff._flow import Attempt, Call, Ending, Failure, Outcome
+from tokeneff._flow import Attempt, Call, Ending, Failure, Outcome, Tokens
 from tokeneff._log import log_once
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ SKIP = object()
 active: ContextVar[Exchange | None] = ContextVar("tokeneff_exchange", default=None)
 """The exchange whose ``request()`` is running in this thread or task."""
 
+_USED_NOTHING = Tokens(input_tokens=0, output_tokens=0)
 _WHOLE_LIMIT = 64 * 1024 * 1024
 """Bytes of a reply beyond which a raw body is not parsed for its usage."""
 
@@ -38,6 +39,7 @@ class Exchange:
         "call",
         "chunks",
         "first",
+        "kept",
         "last",
         "live",
         "meter",
@@ -59,6 +61,8 @@ class Exchange:
         """The watch inside a response that is still coming."""
         self.meter: Meter | None = None
         """Who watches what a stream costs, if somebody does."""
+        self.kept = False
+        """Whether the reply is one that was kept, for which nothing was used: what it does not say is not estimated."""
         self.tape = call.tape
         """What the reply is put on."""
         self.sound: bool | None = None
@@ -152,6 +156,9 @@ class Exchange:
     def outcome(self, ending: Ending, failure: Failure | None = None) -> Outcome:
         """The Outcome, now that the call is over. Never raises."""
         ended = perf_counter()
+        reader: Any = self.reader
+        if self.kept and getattr(reader, "tokens", _USED_NOTHING) is None:
+            reader.tokens = _USED_NOTHING
         try:
             tokens, facts = self.reader.result(self.call, self.sent, ending)
         except Exception as fault:  # noqa: BLE001 - as above

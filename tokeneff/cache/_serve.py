@@ -61,7 +61,7 @@ def serve(effect: Forward) -> Sent:
             source = _missed(source)
     if source is None:
         return _too_late(call)
-    exchange, token = _enter(call)
+    exchange, token = _enter(call, source)
     steps = _made(call, source, effect.pace, awaiting=False)
     try:
         value: Any = None
@@ -83,7 +83,7 @@ async def aserve(effect: Forward) -> Sent:
         source = await _afollowed(source, call)
     if source is None:
         return _too_late(call)
-    exchange, token = _enter(call)
+    exchange, token = _enter(call, source)
     steps = _made(call, source, effect.pace, awaiting=True)
     try:
         made = await _walked(steps)
@@ -149,9 +149,9 @@ def _too_late(call: Call) -> Sent:
     return Sent(error=error, outcome=Outcome("failed", now, now, failure=Failure("tokeneff.ReplyLost", message)))
 
 
-def _enter(call: Call) -> tuple[Exchange, Any]:
+def _enter(call: Call, source: Reply | Tape) -> tuple[Exchange, Any]:
     exchange = Exchange(call)
-    exchange.tape = None
+    exchange.tape, exchange.kept = None, isinstance(source, Reply)
     return exchange, active.set(exchange)
 
 
