@@ -153,7 +153,7 @@ async def test_a_redis_that_does_not_answer_costs_a_call_little(lab: Lab) -> Non
             server.resume()
 
 
-async def test_calls_go_on_where_a_file_cannot_be_written(lab: Lab, tmp_path: Path) -> None:
+def test_calls_go_on_where_a_file_cannot_be_written(lab: Lab, tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     client = lab.client("openai", "sync", tokeneff.Cache(f"sqlite:///{path}"))
     CHAT.ask(client)

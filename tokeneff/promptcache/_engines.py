@@ -46,9 +46,10 @@ class Split(NamedTuple):
     def dollars(self, rates: Rates) -> int:
         """What they cost, in nano-dollars.
 
-        >>> rates = Rates(Fraction(5000), Fraction(500), Fraction(6250), Fraction(10000), None)
+        >>> from tokeneff.prices import Prices
+        >>> rates = Prices().rates("claude-sonnet-4-5", "anthropic")
         >>> Split(read=1000, written=100, uncached=10).dollars(rates)
-        1175000
+        705000
         """
         cost = self.read * rates.cache_read + self.uncached * rates.input
         cost += self.written * rates.cache_write + self.written_1h * rates.cache_write_1h

@@ -21,6 +21,7 @@ from tokeneff._flow import UNKNOWN, Call, Outcome, Tokens
 from tokeneff._version import __version__
 from tokeneff.prices import Cost
 from tokeneff.telemetry import names
+from tokeneff.telemetry.modalities import by_modality
 from tokeneff.telemetry.prepared import Prepared, prepared
 from tokeneff.telemetry.sums import Sums
 
@@ -36,11 +37,6 @@ _COUNTER_NAMES = {
     "cache_read": "cache_read.input_tokens",
     "cache_write": "cache_write.input_tokens",
     "reasoning": "reasoning.output_tokens",
-}
-_MODALITIES: dict[str, tuple[tuple[str, str], ...]] = {
-    "input_tokens": (("text", "text_input"), ("image", "image_input"), ("audio", "audio_input")),
-    "output_tokens": (("text", "text_output"), ("image", "image_output"), ("audio", "audio_output")),
-    "cache_read": (("text", "text_cache_read"), ("image", "image_cache_read"), ("audio", "audio_cache_read")),
 }
 _MOST_PENDING = 256
 """Calls noted and not yet recorded, at most."""
@@ -247,40 +243,11 @@ class Instruments:
             self.i_input.record(sent, failed, _NOTHING)
         if got is not None:
             self.i_output.record(got, failed, _NOTHING)
-        counts = _counts(tokens, sent, got)
+        counts = by_modality(tokens, sent, got)
         if not counts and ended.error is not None:
             counts = [("input_tokens", "unknown", 0), ("output_tokens", "unknown", 0)]
         if counts:
             self.sums.add(dimensions, counts)
-
-
-def _counts(tokens: Tokens, sent: int | None, got: int | None) -> list[tuple[str, str, int]]:
-    """The provider's counts as ``(counter, modality, tokens)``; what is left of a total is of unknown modality, or,
-    where other modalities are told apart from it, text."""
-    found: list[tuple[str, str, int]] = []
-    if sent is not None:
-        _split(found, "input_tokens", sent, tokens)
-        if tokens.cache_read:
-            _split(found, "cache_read", tokens.cache_read, tokens)
-        if tokens.cache_write:
-            found.append(("cache_write", "unknown", tokens.cache_write))
-    if got is not None:
-        _split(found, "output_tokens", got, tokens)
-        if tokens.reasoning:
-            found.append(("reasoning", "unknown", tokens.reasoning))
-    return found
-
-
-def _split(found: list[tuple[str, str, int]], field: str, total: int, tokens: Tokens) -> None:
-    rest = total
-    for modality, part in _MODALITIES[field]:
-        value = getattr(tokens, part)
-        if value:
-            value = min(value, rest)
-            found.append((field, modality, value))
-            rest -= value
-    if rest or not total:
-        found.append((field, "unknown" if rest == total else "text", rest))
 
 
 # By identity, for a provider need not be hashable (Logfire's is not); the reference tells when an id is free again.

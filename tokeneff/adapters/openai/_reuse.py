@@ -17,7 +17,7 @@ from functools import cached_property, wraps
 from types import FunctionType
 from typing import Any, cast
 
-_SHORTEST = 3
+_SHORTEST = 1
 """Messages that are worth it."""
 _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     # resource of the client -> (path to the resource that has `create`, arguments that may be long)
