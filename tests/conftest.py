@@ -16,7 +16,28 @@ from hypothesis import settings
 _HERE = Path(__file__).parent
 _ANYLINE = frozenset(("accounts", "dashboards", "ledger", "logs", "prices", "report", "stores", "tokens"))
 """Folders of what knows no SDK."""
-_ANYLINE_FILES = frozenset(("test_budget_scopes.py", "test_budget_values.py", "test_budget_windows.py"))
+_ANYLINE_FILES = frozenset(
+    (
+        "test_budget_scopes.py",
+        "test_budget_values.py",
+        "test_budget_windows.py",
+        "test_cache_codec.py",
+        "test_cache_store.py",
+        "test_cache_store_guarded.py",
+        "test_cache_store_kills.py",
+        "test_cache_store_machine.py",
+        "test_cache_store_memory.py",
+        "test_cache_store_redis.py",
+        "test_cache_store_sqlite.py",
+        "test_prompt_cache_engines.py",
+        "test_prompt_cache_plans.py",
+        "test_prompt_cache_traces.py",
+        "test_semantic_answers.py",
+        "test_semantic_evidence.py",
+        "test_semantic_guard.py",
+        "test_semantic_neighbourhoods.py",
+    )
+)
 """The same, of files."""
 _WITH_AN_SDK = frozenset(("test_ledger_calls.py",))
 """What calls through one all the same."""
