@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from tokeneff._chance import chance
 from tokeneff._flow import Call
 from tokeneff.budgets._scopes import scope as scope_text
 from tokeneff.cache._eligible import not_kept
@@ -19,11 +18,6 @@ from tokeneff.cache.stores import Labels
 if TYPE_CHECKING:
     from tokeneff.cache._cache import Cache
     from tokeneff.cache._place import Place
-
-# Not the module's own, which applications seed so that their runs repeat.
-_random = Random()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
 
 
 class Entry(NamedTuple):
@@ -65,7 +59,7 @@ class Entering:
         if isinstance(key, str):
             return key
         if cache.n_samples > 1 and not_kept(call, "deterministic"):
-            key = slot(key, _random.randrange(cache.n_samples))
+            key = slot(key, chance.randrange(cache.n_samples))
         tags = tuple([(name, str(call.tags[name])) for name in sorted(call.tags)]) if call.tags else ()
         return Entry(key, self._acts(call), scope_text(cache.by, call.tags) if cache.by else "", tags)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tokeneff._chance import chance
 from tokeneff._log import log_once
 from tokeneff.cache.semantic._answers import Mark, answer_of, equal, mark_of
 from tokeneff.cache.semantic._encoders import Encoding
@@ -70,7 +70,7 @@ class Neighbourhoods:
         journal: Journal | None = None,
         codec: Codec | None = None,
         *,
-        coin: Callable[[], float] = random.random,
+        coin: Callable[[], float] = chance.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._semantic = semantic
