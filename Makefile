@@ -55,7 +55,7 @@ fuzz: env
 
 soak: env
 	TOKENEFF_SOAK=1 .venv/bin/pytest -q tests/telemetry/test_it_cannot_hurt.py -k leave_nothing_behind
-	TOKENEFF_SOAK=1 .venv/bin/pytest -q tests/stores/test_store_races.py tests/stores/test_store_kills.py
+	TOKENEFF_SOAK=1 .venv/bin/pytest -q -rP tests/stores/test_store_races.py tests/stores/test_store_kills.py
 
 lint: env
 	.venv/bin/ruff format --check .

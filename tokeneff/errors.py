@@ -220,8 +220,9 @@ class PriceUnknown(BudgetExceeded):
         at = f" at {self.provider}" if self.provider else ""
         why = f" ({self.reason})" if self.reason else ""
         return (
-            f"budget {self.budget!r} is in US dollars, and there is no price for {self.model!r}{at}{why}; let such calls "
-            'pass with on_unknown_price="allow", or add to your prices.toml, in US dollars per million tokens:\n\n'
+            f"budget {self.budget!r} is in US dollars, and there is no price for {self.model!r}{at}{why}; let such "
+            'calls pass with on_unknown_price="allow", or add to your prices.toml, in US dollars per million '
+            "tokens:\n\n"
             f"[[model]]\nname = {dumps(self.model, ensure_ascii=False)}\ninput = 0.50\noutput = 1.50"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import Any
 
@@ -326,3 +327,35 @@ async def test_stream_usage_off_leaves_the_request_alone(lab: Lab, flavour: Flav
 
     assert "stream_options" not in lab.provider.requests[0].json
     assert lab.attributes["tokeneff.usage.source"] == "estimated"
+
+
+@by_flavour
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_was_fast_is_of_the_fast_tier(lab: Lab, flavour: Flavour, stream: bool) -> None:
+    usage = {"input_tokens": 1000, "output_tokens": 1000, "service_tier": "standard", "speed": "fast"}
+    message = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-opus-5",
+        "content": [],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    events = [
+        {"type": "message_start", "message": message},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": 1000, "service_tier": "standard"},
+        },
+        {"type": "message_stop"},
+    ]
+    frames = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    streamed = Reply(data=frames.encode(), headers={"content-type": "text/event-stream"})
+    lab.provider.queue(streamed if stream else Reply(json=message))
+
+    await ask(lab, flavour, "anthropic", **({"stream": True} if stream else {}))
+
+    assert lab.attributes["anthropic.response.service_tier"] == "fast"

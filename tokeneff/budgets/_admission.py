@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Generator
 from typing import Any, NamedTuple, NoReturn
 
 from tokeneff._accounting import asked as asked_by
+from tokeneff._chance import chance
 from tokeneff._flow import Call, Effect, Sleep, do
 from tokeneff.accounts import Asked
 from tokeneff.budgets._bounds import Bound, Bounds
@@ -148,7 +148,7 @@ class Admission:
         if self._story.action != "queue":
             self._story.tell("queued", "queue", **where(refusal.part.claims[against[0][0]]))
         # A little random, so that those who wait do not all ask at once.
-        pause = self._pause * random.uniform(0.5, 1.0)
+        pause = self._pause * chance.uniform(0.5, 1.0)
         self._pause = min(self._pause * 1.5, _LONGEST)
         yield Sleep(max(0.001, min(pause, left)))
 

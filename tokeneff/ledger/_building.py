@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
-from random import Random
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from tokeneff._chance import chance
 from tokeneff._flow import Call, Outcome, Tokens
 from tokeneff._log import log_once
 from tokeneff.accounts import Account, Prefix
@@ -151,13 +150,7 @@ def new_id(at: int) -> str:
     Args:
         at: microseconds since 1970.
     """
-    return f"{(at // 1000) & 0xFFFFFFFFFFFF:012x}{_random.getrandbits(80):020x}"
-
-
-# Not the module's own, which applications seed so that their runs repeat: their calls are new ones all the same.
-_random = Random()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
+    return f"{(at // 1000) & 0xFFFFFFFFFFFF:012x}{chance.getrandbits(80):020x}"
 
 
 def _declared(account: Account) -> tuple[str, ...]:

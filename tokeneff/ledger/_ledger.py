@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import threading
 import time
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakValueDictionary
 
+from tokeneff._chance import chance
 from tokeneff._sqlite.faults import busy, told
 from tokeneff.errors import LedgerError
 from tokeneff.ledger._opening import check_file
@@ -153,7 +153,7 @@ def _written(store: Store, batch: list[CallRecord], timeout: float, url: str) ->
         except sqlite3.Error as fault:
             if not busy(fault) or time.monotonic() >= until:
                 raise LedgerError(f"ledger {url} cannot be written: {told(fault)}") from fault
-        time.sleep(random.uniform(0.005, 0.03))
+        time.sleep(chance.uniform(0.005, 0.03))
 
 
 _writers: WeakValueDictionary[str, Writer] = WeakValueDictionary()

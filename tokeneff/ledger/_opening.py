@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import time
 from pathlib import Path
 
+from tokeneff._chance import chance
 from tokeneff._log import log_once
 from tokeneff._sqlite.faults import busy, code, safe_wal, told
 from tokeneff._sqlite.filesystem import shared_over_network
@@ -62,7 +62,7 @@ def open_file(path: Path, patience: float = 0.0) -> sqlite3.Connection:
             connection.close()
             if not busy(fault) or time.monotonic() >= until:
                 raise
-            time.sleep(random.uniform(0.005, 0.02))
+            time.sleep(chance.uniform(0.005, 0.02))
         except sqlite3.DatabaseError as fault:
             connection.close()
             if code(fault) == sqlite3.SQLITE_NOTADB:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from tokeneff._chance import chance
 from tokeneff._sqlite.faults import busy, told
 from tokeneff.errors import LedgerError
 from tokeneff.ledger._blocks import unseal
@@ -118,7 +118,7 @@ def _patient(work: Callable[[], T]) -> T:
         except sqlite3.OperationalError as fault:
             if not busy(fault) or time.monotonic() >= until:
                 raise
-        time.sleep(random.uniform(0.005, 0.05))
+        time.sleep(chance.uniform(0.005, 0.05))
 
 
 class _Transaction:

@@ -8,7 +8,6 @@ is bounded: beyond, calls are counted as lost. So whatever becomes of the disk, 
 from __future__ import annotations
 
 import _thread
-import random
 import sqlite3
 import threading
 import time
@@ -16,6 +15,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TypeAlias
 
+from tokeneff._chance import chance
 from tokeneff._log import log_once
 from tokeneff._sqlite.faults import busy, told
 from tokeneff.errors import LedgerError
@@ -242,7 +242,7 @@ class Writer:
         if self._passing:
             if self._failures > 100:
                 self._complain(fault)
-            return random.uniform(0.005, 0.03) * min(self._failures, 10)
+            return chance.uniform(0.005, 0.03) * min(self._failures, 10)
         self._complain(fault)
         return min(INTERVAL * self._failures, _SLOWEST)
 

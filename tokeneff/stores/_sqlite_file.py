@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tokeneff._chance import chance
 from tokeneff._forking import watch
 from tokeneff._sqlite.faults import busy, code, safe_wal, told
 from tokeneff._sqlite.filesystem import shared_over_network
@@ -64,7 +64,7 @@ class File:
             raise StoreUnavailable(f"{self.path}: {told(fault)}") from fault
         finally:
             self.guard.release()
-        if not random.randrange(_SELDOM):
+        if not chance.randrange(_SELDOM):
             self._checkpoint()
 
     def check(self, patience: float) -> None:

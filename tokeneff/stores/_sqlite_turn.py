@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import random
 import socket
 import struct
 import time
 from pathlib import Path
+
+from tokeneff._chance import chance
 
 try:
     import fcntl
@@ -28,7 +29,7 @@ _FRESH = 0.04
 
 def pause() -> None:
     """Sleep while somebody else is at work, who takes a tenth of a millisecond."""
-    time.sleep(random.uniform(1e-6, 5e-5))
+    time.sleep(chance.uniform(1e-6, 5e-5))
 
 
 class Turn:
@@ -110,7 +111,7 @@ class Turn:
 
     def _seated(self) -> tuple[int, socket.socket | None]:
         """A place that nobody has, as long as there are any; and an ear, where there are names without files."""
-        places = random.sample(range(_PLACES), _PLACES)
+        places = chance.sample(range(_PLACES), _PLACES)
         try:
             ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         except OSError:
@@ -150,7 +151,7 @@ class Turn:
     def _listen(self, seconds: float) -> bool:
         """Whether we were called in that time."""
         if self._ear is None:
-            time.sleep(min(seconds, random.uniform(2e-4, 1e-3)))
+            time.sleep(min(seconds, chance.uniform(2e-4, 1e-3)))
             return False
         self._ear.settimeout(seconds)
         try:

@@ -114,7 +114,8 @@ class MessagesReader(BaseReader):
         """Later counts are cumulative and win; a null says nothing."""
         self._usage.update({key: value for key, value in usage.items() if value is not None})
         self.tokens = tokens_of(self._usage) or self.tokens
-        self.tier = text(usage.get("service_tier")) or self.tier
+        # What is fast has a price of its own, whatever else its tier is called.
+        self.tier = "fast" if self._usage.get("speed") == "fast" else text(usage.get("service_tier")) or self.tier
 
     def _say(self, block: Body, position: object) -> None:
         for key in ("text", "completion"):

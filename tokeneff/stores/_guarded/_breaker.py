@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
 
+from tokeneff._chance import chance
 from tokeneff._log import log_once
 from tokeneff.errors import StoreUnavailable
 
@@ -76,7 +76,7 @@ class Breaker:
 
     def _pause(self) -> float:
         """Never the same for two processes, so that they do not all come at once."""
-        pause = min(SHORTEST * 2**self._failures, LONGEST) * random.uniform(0.8, 1.2)
+        pause = min(SHORTEST * 2**self._failures, LONGEST) * chance.uniform(0.8, 1.2)
         self._failures += 1
         return pause
 
