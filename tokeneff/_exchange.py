@@ -22,6 +22,8 @@ SKIP = object()
 active: ContextVar[Exchange | None] = ContextVar("tokeneff_exchange", default=None)
 """The exchange whose ``request()`` is running in this thread or task."""
 
+ENDS_WITH_ITS_EVENT = ("messages", "responses")
+"""Dialects whose terminal event is the last one; a chat's usage comes after what ends its choices."""
 _USED_NOTHING = Tokens(input_tokens=0, output_tokens=0)
 _WHOLE_LIMIT = 64 * 1024 * 1024
 """Bytes of a reply beyond which a raw body is not parsed for its usage."""

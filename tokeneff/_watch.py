@@ -19,7 +19,7 @@ from tokeneff import _reaper
 from tokeneff._adrive import asettle
 from tokeneff._chunks import AsyncChunks
 from tokeneff._drive import settle
-from tokeneff._exchange import Exchange
+from tokeneff._exchange import ENDS_WITH_ITS_EVENT, Exchange
 from tokeneff._flow import Ending, Outcome, Run
 from tokeneff._log import log_once
 from tokeneff.errors import BudgetExceeded
@@ -119,13 +119,22 @@ class WatchedBody:
     def over(self, ending: Ending, error: BaseException | None = None) -> tuple[Run, Outcome] | None:
         """The first time: what is to be told to whom."""
         failure = None if error is None else self.exchange.call.family.failure(error)
-        if self.feed is not None and self.feed.goes_on(partial(self._read_on, self._key, ending, failure)):
+        told = partial(self._read_on, self._key, ending, failure)
+        if self.feed is not None and not self._has_all and self.feed.goes_on(told):
             return None  # others read it, and it is over when they have it all
         run = _reaper.release(self._key)
         if run is None:
             return None
         self._read_kept()
         return run, self._outcome(ending, failure)
+
+    @property
+    def _has_all(self) -> bool:
+        """Whether the caller has seen the last event, after which at most the end of the transfer is to come."""
+        exchange = self.exchange
+        return b"[DONE]" in self._newest[-16:] or (
+            exchange.call.endpoint.dialect in ENDS_WITH_ITS_EVENT and exchange.reader.terminal
+        )
 
     def _outcome(self, ending: Ending, failure: Failure | None) -> Outcome:
         exchange = self.exchange

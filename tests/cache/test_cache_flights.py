@@ -9,11 +9,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import openai
 import pytest
 from cache_lab import CHAT, FLAVOURS, GPT, SAID, WAYS, Lab, Way, each, fresh, read, ready, said
 
 import tokeneff
+from tokeneff.cache._feed import Feed
 from tokeneff.cache._place import settled
+from tokeneff.cache._tape import Tape
 from tokeneff.testing import Reply, faults
 
 SOAK = os.environ.get("TOKENEFF_SOAK") == "1"
@@ -47,6 +50,59 @@ async def test_threads_that_ask_the_same_at_once_send_it_once(lab: Lab, way: Way
     told = [said for said, _ in found]
     assert (told.count("miss"), set(told)) == (1, {"miss", "shared"} if MANY < 100 else set(told) - {"bypass"})
     assert len({told for _, told in found}) == 1
+
+
+@pytest.mark.parametrize("awaiting", [False, True])
+async def test_who_comes_while_a_stream_that_was_read_is_judged_waits_for_that(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, awaiting: bool
+) -> None:
+    judged, judge = threading.Event(), Tape.finish
+
+    def slowly(tape: Tape, reply: object) -> None:
+        late.set()
+        assert judged.wait(30)
+        judge(tape, reply)  # pyright: ignore[reportArgumentType]
+
+    late = threading.Event()
+    monkeypatch.setattr(Tape, "finish", slowly)
+    blocking, other = lab.client("openai", "sync"), lab.client("openai", "async" if awaiting else "sync")
+    leader = asyncio.create_task(asyncio.to_thread(lambda: list(CHAT.ask(blocking, stream=True))))
+    assert await asyncio.to_thread(late.wait, 30)
+    if awaiting:
+        follower = asyncio.create_task(read(CHAT.ask(other, stream=True)))
+    else:
+        follower = asyncio.create_task(asyncio.to_thread(lambda: list(CHAT.ask(other, stream=True))))
+    await asyncio.sleep(0.1)  # it looks once more if it comes later than that: the same then
+    judged.set()
+    assert [event.model_dump() for event in await follower] == [event.model_dump() for event in await leader]
+    assert lab.sent == 1
+
+
+@pytest.mark.skipif(int(openai.VERSION.split(".")[0]) < 2, reason="openai 1 reads on to the end of the transfer")
+async def test_a_stream_that_is_read_along_is_over_for_who_has_its_last_event(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its connection may still be open: that somebody else reads it to the end is not waited for."""
+    closes, next_ = threading.Event(), Feed._next
+
+    def open_at_the_end(feed: Feed) -> bytes:
+        try:
+            return next_(feed)
+        except StopIteration:
+            assert closes.wait(30)
+            raise
+
+    monkeypatch.setattr(Feed, "_next", open_at_the_end)
+    client = lab.client("openai", "sync")
+    leader = iter(CHAT.ask(client, stream=True))
+    next(leader)
+    follower = asyncio.create_task(asyncio.to_thread(lambda: [*CHAT.ask(client, stream=True), _outcomes()]))
+    while "tokeneff-shared-reply" not in {one.name for one in threading.enumerate()}:  # noqa: ASYNC110 - no event tells
+        await asyncio.sleep(0.01)
+    rest = list(leader)
+    told = _outcomes()
+    closes.set()
+    assert (told, (await follower)[1:]) == ("miss", [*rest, "shared"])
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)

@@ -21,7 +21,7 @@ Ended = Callable[[], None]
 class Feeding:
     """What is common to a body read blocking and one read awaiting."""
 
-    __slots__ = ("_body", "_cut", "_error", "_items", "_left", "_lock", "_told", "shared", "tape")
+    __slots__ = ("_body", "_cut", "_error", "_items", "_left", "_lock", "_read_out", "_told", "shared", "tape")
 
     def __init__(self, body: Any, tape: Tape) -> None:
         self._body = body
@@ -29,6 +29,8 @@ class Feeding:
         self.tape = tape
         self.shared = False
         """Whether it is read in the background."""
+        self._read_out = False
+        """Whether nobody reads it in the background any more."""
         self._left = False
         self._cut = False
         self._error: BaseException | None = None
@@ -54,8 +56,8 @@ class Feeding:
     def _lets_go(self) -> bool:
         """The caller closes it; whether the connection is to be closed with it."""
         with self._lock:
-            if self.shared and not self.tape.ended:
-                return False
+            if self.shared and not self._read_out:
+                return False  # even if the tape has ended: it is being read
             self.tape.end(Gone())
             return True
 
@@ -66,6 +68,7 @@ class Feeding:
     def _over(self, error: BaseException | None) -> list[Ended]:
         """Nothing more comes; who is to be told."""
         with self._lock:
+            self._read_out = True
             self._error = None if self._left else error
             self.tape.end(None if error is None else gone(error))
             told, self._told = self._told, []

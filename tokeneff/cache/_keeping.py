@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from tokeneff._exchange import ENDS_WITH_ITS_EVENT
 from tokeneff._log import log_once
 from tokeneff.cache._reply import Form, Reply
 from tokeneff.cache._tape import Head, Source, Tape
@@ -31,8 +32,6 @@ _TRANSPORT = frozenset(
     )
 )
 """Headers of one connection (RFC 9110, 7.6.1) or of one moment, which say nothing of the reply."""
-_ENDS_WITH_ITS_EVENT = ("messages", "responses")
-"""Dialects whose terminal event is the last one; a chat's usage comes after what ends its choices."""
 
 
 def begin(tape: Tape, exchange: Exchange, response: Any) -> None:
@@ -85,7 +84,7 @@ def _reply(tape: Tape, exchange: Exchange) -> Reply | None:
     body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     streams = call.stream or bool(head.sent.get("stream"))
     done = b"[DONE]" in body[-64:]
-    if broken and not (done or call.endpoint.dialect in _ENDS_WITH_ITS_EVENT):
+    if broken and not (done or call.endpoint.dialect in ENDS_WITH_ITS_EVENT):
         return None
     if form == "bytes" and (kind == "text/html" or (call.endpoint.dialect is not None and "eventstream" not in kind)):
         return None  # some proxy's page

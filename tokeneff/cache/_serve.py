@@ -10,6 +10,8 @@ import copy
 import inspect
 import sys
 from collections.abc import Awaitable, Generator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from time import perf_counter
@@ -54,11 +56,7 @@ def serve(effect: Forward) -> Sent:
     """Answer blocking."""
     call, source = effect.call, effect.reply
     if isinstance(source, Tape):
-        joined = None if source.over else source.follow()
-        try:
-            source = _followed(source, call, joined is not None and joined.result(_JOINING))
-        except TimeoutError:
-            source = _missed(source)
+        source = _followed(source, call, _joined(source))
     if source is None:
         return _too_late(call)
     exchange, token = _enter(call, source)
@@ -80,7 +78,7 @@ async def aserve(effect: Forward) -> Sent:
     """Answer awaiting."""
     call, source = effect.call, effect.reply
     if isinstance(source, Tape):
-        source = await _afollowed(source, call)
+        source = _followed(source, call, await _ajoined(source))
     if source is None:
         return _too_late(call)
     exchange, token = _enter(call, source)
@@ -108,36 +106,50 @@ async def _walked(steps: _Steps) -> Any:
         return done.value
 
 
-async def _afollowed(tape: Tape, call: Call) -> Reply | Tape | None:
+def _joined(tape: Tape) -> bool:
+    """Whether a call reads along; if not, what comes of the reply is known, unless that takes too long."""
     if tape.over:
-        return _followed(tape, call, False)
-    joined = tape.follow()
+        return False
+    with suppress(TimeoutError):
+        if tape.follow().result(_JOINING):
+            return True
+        tape.done.result(_JOINING)  # its reading has ended, and what there is of it is about to be judged
+    tape.leave()
+    return False
 
+
+async def _ajoined(tape: Tape) -> bool:
+    if tape.over:
+        return False
+    joins = False
+    joined = tape.follow()
+    try:
+        if await _resolved(joined):
+            joins = joined.result()
+            if not joins:
+                await _resolved(tape.done)
+    finally:
+        if not joins:
+            tape.leave()
+    return joins
+
+
+async def _resolved(future: Future[Any]) -> bool:
     def register(wake: Wake) -> bool:
-        if not joined.done():
-            joined.add_done_callback(lambda _: wake())
+        if not future.done():
+            future.add_done_callback(lambda _: wake())
             return False
         return True
 
-    try:
-        await awaited(register, _JOINING)
-    except BaseException:
-        tape.leave()
-        raise
-    return _followed(tape, call, joined.result()) if joined.done() else _missed(tape)
+    await awaited(register, _JOINING)
+    return future.done()
 
 
 def _followed(tape: Tape, call: Call, joined: bool) -> Reply | Tape | None:
     """What to answer with: the tape itself, the reply that is on it by now, or nothing."""
     if joined:
         return tape
-    if tape.joined is not None and not tape.over:
-        return _missed(tape)
     return None if tape.reply is None else shaped(tape.reply, call)
-
-
-def _missed(tape: Tape) -> None:
-    tape.leave()
 
 
 def _too_late(call: Call) -> Sent:

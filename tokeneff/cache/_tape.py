@@ -166,7 +166,7 @@ class Tape:
                 return
             self.reply, self.failed, self.over = reply, reply is None, True
         if not self.ended:
-            self.end(Gone())
+            self.end(Gone() if reply is None else None)
         self.join(can=reply is not None)
         if not self.started.done():
             self.started.set_result(False)
