@@ -1,0 +1,1 @@
+"""Trimming: fewer input tokens, only where the whole conversation gets cheaper."""
