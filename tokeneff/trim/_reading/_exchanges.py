@@ -1,0 +1,95 @@
+"""Which messages stand and fall together, and which of these rows may be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tokeneff.trim._history import Exchange
+from tokeneff.trim._reading._said import Said
+
+
+def exchanges_of(dialect: str, saids: Sequence[Said], newest: int) -> tuple[Exchange, ...]:
+    """The exchanges of a request.
+
+    Args:
+        newest: where the newest turn of the user begins.
+    """
+    rows = _linked(_rows(dialect, saids), saids)
+    cited = max((place for place, said in enumerate(saids) if said.cites), default=-1)
+    found: list[Exchange] = []
+    for start, stop in rows:
+        free = (
+            stop != rows[-1][1]
+            and _whole(saids[start:stop])
+            and not (dialect == "messages" and _holds(saids, start, stop, newest))
+            and not (start < cited and any(said.documents for said in saids[start:stop]))
+        )
+        found.append(Exchange(start, stop, free))
+    return tuple(found)
+
+
+def _rows(dialect: str, saids: Sequence[Said]) -> list[tuple[int, int]]:
+    """Each turn of the model's with the results behind it."""
+    rows: list[tuple[int, int]] = []
+    within, answered, thought = False, False, False
+    for place, said in enumerate(saids):
+        if said.who == "assistant":
+            # Of a row of items only the first shows the reasoning that they all came from.
+            if within and (not answered or (thought and not said.thinking)):
+                rows[-1] = (rows[-1][0], place + 1)
+                thought = thought or (dialect == "responses" and said.thinking)
+            else:
+                rows.append((place, place + 1))
+                thought = dialect == "responses" and said.thinking
+            within, answered = True, False
+        elif said.answers or said.who == "results":
+            if within:
+                rows[-1] = (rows[-1][0], place + 1)
+            else:
+                rows.append((place, place + 1))
+            within, answered = said.who == "results", True
+        else:
+            within = thought = False
+    return rows
+
+
+def _linked(rows: Sequence[tuple[int, int]], saids: Sequence[Said]) -> list[tuple[int, int]]:
+    """Rows of which one refers to another become one, with all between them."""
+    owners: dict[str, int] = {}
+    found: list[tuple[int, int]] = []
+    for start, stop in rows:
+        first = start
+        for said in saids[start:stop]:
+            for name in (*said.answers, *said.refers):
+                first = min(first, owners.get(name, start))
+            for name, _ in said.calls:
+                owners[name] = start
+            for name in said.offers:
+                owners[name] = start
+        while found and found[-1][1] > first:
+            first = min(first, found.pop()[0])
+        found.append((first, stop))
+    return found
+
+
+def _whole(row: Sequence[Said]) -> bool:
+    """Whether nothing in it is needed by others, nor lacks what it refers to."""
+    calls: set[str] = set()
+    answers: list[str] = []
+    named: set[str] = set()
+    for said in row:
+        if said.who not in ("assistant", "results") or said.bound or said.marks:
+            return False
+        calls.update([name for name, _ in said.calls])
+        named.update(said.offers)
+        answers += said.answers
+        if not (calls | named).issuperset((*said.answers, *said.refers)):
+            return False
+    return calls.issubset(answers)
+
+
+def _holds(saids: Sequence[Said], start: int, stop: int, newest: int) -> bool:
+    """Anthropic's own reasons to keep a row: thinking of the turn that is going on, instructions at its edges."""
+    if stop > newest and any(said.thinking for said in saids[start:stop]):
+        return True
+    return start == 0 or saids[start - 1].who == "system" or (stop < len(saids) and saids[stop].who == "system")
