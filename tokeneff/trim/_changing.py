@@ -28,7 +28,7 @@ def replaced(history: History, texts: Mapping[Path, str]) -> dict[str, Any]:
     """
     tree: _Tree = {}
     for path, text in texts.items():
-        if not text.strip():
+        if not text or text.isspace():
             raise ValueError(f"the text for {path} is blank")
         node = tree
         for step in path[:-1]:

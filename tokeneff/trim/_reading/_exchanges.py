@@ -74,18 +74,21 @@ def _linked(rows: Sequence[tuple[int, int]], saids: Sequence[Said]) -> list[tupl
 
 def _whole(row: Sequence[Said]) -> bool:
     """Whether nothing in it is needed by others, nor lacks what it refers to."""
-    calls: set[str] = set()
-    answers: list[str] = []
-    named: set[str] = set()
+    known: set[str] = set()
+    waiting: set[str] = set()
     for said in row:
-        if said.who not in ("assistant", "results") or said.bound or said.marks:
+        if said.bound or said.marks or (said.who != "assistant" and said.who != "results"):
             return False
-        calls.update([name for name, _ in said.calls])
-        named.update(said.offers)
-        answers += said.answers
-        if not (calls | named).issuperset((*said.answers, *said.refers)):
-            return False
-    return calls.issubset(answers)
+        for name, _ in said.calls:
+            known.add(name)
+            waiting.add(name)
+        known.update(said.offers)
+        for names in (said.answers, said.refers):
+            for name in names:
+                if name not in known:
+                    return False
+        waiting.difference_update(said.answers)
+    return not waiting
 
 
 def _holds(saids: Sequence[Said], start: int, stop: int, newest: int) -> bool:

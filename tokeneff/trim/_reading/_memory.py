@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from tokeneff._plain import fields, plain, sound
@@ -44,9 +44,20 @@ def _remembered(mark: Any, dialect: str, message: dict[str, Any], weight: int) -
         return None
     said = said._replace(digest=content_digest(message))
     if weight:  # the mark holds the very texts
-        weight += len(written(message) or b"")
+        weight += _length(message.values())
     _seen.put(mark, said, weight + 500 + 250 * len(said.parts))
     return said
+
+
+def _length(values: Iterable[Any]) -> int:
+    """Characters of a message of texts and lists of parts of texts."""
+    return sum(
+        [
+            len(value) if type(value) is str else sum([_length(part.values()) for part in value])
+            for value in values
+            if value is not None
+        ]
+    )
 
 
 def _strange(dialect: str, message: Any) -> Said | None:

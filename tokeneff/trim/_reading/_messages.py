@@ -7,7 +7,7 @@ from typing import Any
 
 from tokeneff._plain import fields, items
 from tokeneff.trim._history import Path
-from tokeneff.trim._reading._said import EMPTY, Gathering, Part, Said, Who, listed, named, parts_of
+from tokeneff.trim._reading._said import EMPTY, Gathering, Part, Said, Who, blank, listed, named, parts_of
 
 _THINKING = ("thinking", "redacted_thinking")
 _USERS = frozenset(("text", "image", "document", "search_result", "tool_result", "container_upload"))
@@ -23,7 +23,7 @@ def read(message: Mapping[str, Any]) -> Said | None:
     found = Gathering()
     content = message.get("content")
     if isinstance(content, str):
-        if not content.strip():
+        if blank(content):
             found.wrong(EMPTY)
         elif who != "system":
             found.parts.append(Part(("content",), who))
@@ -77,7 +77,7 @@ def _block(block: Mapping[str, Any], name: str, path: Path, who: Who, found: Gat
 
 def _text(block: Mapping[str, Any], path: Path, who: Who, found: Gathering) -> None:
     text = block.get("text")
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or blank(text):
         found.wrong(_BLANK)
         return
     cites = bool(items(block.get("citations")))
@@ -102,7 +102,7 @@ def _result(block: Mapping[str, Any], path: Path, found: Gathering) -> None:
         inner: Path = (*path, "content", place)
         if name == "text":
             text = part.get("text")
-            if isinstance(text, str) and text.strip():
+            if isinstance(text, str) and not blank(text):
                 found.parts.append(Part((*inner, "text"), "tool_result", call, error=error))
             else:
                 found.wrong(_BLANK)
@@ -132,5 +132,5 @@ def _document(
         return
     for place, part in parts_of(content):
         found.mark(part)
-        if named(part, "type") == "text" and named(part, "text").strip():
+        if named(part, "type") == "text" and not blank(named(part, "text")):
             found.parts.append(Part((*at, "content", place, "text"), "document", call, error=error))

@@ -119,7 +119,9 @@ class Gathering:
 def walk(value: Any, path: Path) -> Any:
     """What is at the end of a path, in mappings, sequences and SDK models; ``None`` where it leads nowhere."""
     for step in path:
-        if isinstance(step, int):
+        if type(value) is dict:
+            value = cast("dict[Any, Any]", value).get(step)
+        elif isinstance(step, int):
             found = items(value)
             if step >= len(found):
                 return None
@@ -140,6 +142,11 @@ def parts_of(content: object) -> list[tuple[int, Mapping[str, Any]]]:
 def named(value: Mapping[str, Any], key: str) -> str:
     """A text field, empty where there is none."""
     return string(value.get(key)) or ""
+
+
+def blank(text: str) -> bool:
+    """Whether nothing is to be seen in a text."""
+    return not text or text.isspace()
 
 
 def is_text(value: object) -> bool:
