@@ -1,0 +1,256 @@
+"""Results and documents made shorter when they arrive, once, and the same way ever after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple, TypeAlias
+
+from tokeneff._log import log_once
+from tokeneff.trim._calls import Called, calls_of, shows_a_file
+from tokeneff.trim._conversations import Conversation, Conversations, texts_of
+from tokeneff.trim._history import History, Path, Spot
+from tokeneff.trim._memo import Memo
+from tokeneff.trim._vault import Vault
+from tokeneff.trim.kinds import LOSSLESS, Back, Context, Edit, Kind, kinds_of
+
+Count: TypeAlias = Callable[[str, str], int]
+"""Tokens of a text, by a model."""
+
+VERSION = 1
+"""Of what the kinds do: with another one, everything is decided anew."""
+LEAST = 16
+"""Tokens that an edit saves at least."""
+_SHARE = 200
+"""An edit has to save one character of so many."""
+_COUNTED = 16_000
+"""Characters up to which a text is counted, where it is not sure by itself that an edit saves."""
+
+
+class Done(NamedTuple):
+    """One edit of one text: what it takes to undo it, after those behind it are undone."""
+
+    path: Path
+    kind: str
+    back: Back
+    kept: str
+    """The name of the text before it in the vault; empty where ``back`` says how it is got."""
+    saved: int
+    """Characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What is to be sent instead of some texts of a request."""
+
+    texts: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    edits: tuple[Done, ...] = ()
+    leans: Mapping[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    """Messages to those before them that they refer to, which have to stay, as they are sent, for as long."""
+    new: tuple[Done, ...] = ()
+    """Those edits that were first made, or first seen by this process, with this request."""
+
+
+class Arriving:
+    """Decides about messages when they arrive.
+
+    Example::
+
+        arriving = Arriving(memo, vault, counter().text)
+        arrived = arriving.known(history) or arriving.arrive(history, model)   # the latter asks the store
+        body = replaced(history, arrived.texts)
+
+    What is decided about a message holds for every request that begins with the same messages, tools and system prompt,
+    in every process that shares the store. Nothing here raises.
+
+    Args:
+        memo: where decisions are. vault: where originals are, of edits that cannot be undone by themselves.
+        count: tokens of a text, by a model.
+        names: kinds of compaction.
+        scope: whose requests these are (a tenant): decisions of others are not looked at.
+        more: further kinds, tried after those named.
+    """
+
+    def __init__(
+        self,
+        memo: Memo,
+        vault: Vault,
+        count: Count,
+        names: Sequence[str] = LOSSLESS,
+        *,
+        scope: str = "",
+        more: Sequence[Kind] = (),
+    ) -> None:
+        self.kinds = (*kinds_of(names), *more)
+        self._by_name = {kind.name: kind for kind in self.kinds}
+        self._memo = memo
+        self._vault = vault
+        self._count = count
+        told = json.dumps([VERSION, scope, [kind.name for kind in self.kinds]])
+        self._policy = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=32, person=b"tokeneff.trim").digest()
+        self._conversations = Conversations()
+
+    def known(self, history: History) -> Arrived | None:
+        """What is to be sent, where this process knows it for all messages; else ``None``. Waits for nothing."""
+        found = self._conversations.seen(history.chain)
+        return None if found is None else _arrived(found, len(found))
+
+    def arrive(self, history: History, model: str, since: int | None = None) -> Arrived:
+        """What is to be sent, and from now on will be. Asks the store for messages that this process has not seen.
+
+        Args:
+            history: the request. model: that it is for; its tokens are counted.
+            since: the first message that may still be decided about; the caller knows that no provider's cache has it.
+                Messages before it about which nothing was decided stay as they are. Unless given: the first behind the
+                newest one that the model wrote.
+        """
+        if not history.messages:
+            return Arrived()
+        conversation = self._conversations.take(history.chain)
+        before = len(conversation.decided)
+        try:
+            self._all(history, model, history.arrived if since is None else since, conversation)
+        except Exception as fault:  # noqa: BLE001 - our own faults reach no call
+            log_once(("trim", type(fault)), "results could not be made shorter", exc_info=fault)
+            decided = [*conversation.decided, *[{}] * len(history.messages)][: len(history.messages)]
+            return _arrived(decided, before)
+        self._conversations.put(history.chain, conversation)
+        return _arrived(conversation.decided, before)
+
+    def original(self, history: History, arrived: Arrived, path: Path) -> str:
+        """The text at a path as it was, by undoing its edits alone: `history` is only asked for what edits refer to.
+
+        Raises:
+            LookupError: something of it is gone from the vault.
+        """
+        texts = {spot.path: arrived.texts.get(spot.path, spot.text) for spot in history.spots}
+        text = texts[path]
+        places = {(spot.message, place_of(spot)): texts[spot.path] for spot in history.spots}
+
+        def earlier(message: int, place: str) -> str:
+            if place.startswith("call:"):
+                return next(text for found, text in _written(history, message) if found == place)
+            return places[message, place]
+
+        for done in reversed([one for one in arrived.edits if one.path == path]):
+            if done.kept:
+                found = self._vault.fetch(done.kept)
+                if found is None:
+                    raise LookupError(f"the original of the text at {path} is not in the vault any more")
+                text = found
+            else:
+                text = self._by_name[done.kind].undo(text, done.back, earlier)
+        return text
+
+    def _all(self, history: History, model: str, since: int, at: Conversation) -> None:
+        """Decide about all messages that the conversation has not seen."""
+        spots: dict[int, list[Spot]] = {}
+        for spot in history.spots:
+            if spot.message >= len(at.decided):
+                spots.setdefault(spot.message, []).append(spot)
+        query = next((spot.text for spot in reversed(history.spots) if spot.kind == "user"), "")
+        for number in range(len(at.decided), len(history.messages)):
+            for called in calls_of(history.dialect, history.messages[number]):
+                at.calls[called.call] = called
+            own = spots.get(number, [])
+            free = [spot for spot in own if spot.kind in ("tool_result", "document") and not spot.fixed]
+            decided: dict[str, Any] = {}
+            if free:
+                key = blake2b(history.chain[number], digest_size=32, key=self._policy).digest()
+                told = self._memo.get(key)
+                if told is None:
+                    made = self._decided(free, at, model, query, history, number) if number >= since else {}
+                    told = self._memo.add(key, json.dumps(made, separators=(",", ":")).encode())
+                decided = _read(json.loads(told), free)
+            at.decided.append(decided)
+
+    def _decided(
+        self, spots: Sequence[Spot], at: Conversation, model: str, query: str, history: History, number: int
+    ) -> dict[str, Any]:
+        """What becomes of the texts of one message, by their paths in it."""
+        made: dict[str, Any] = {}
+        for spot in spots:
+            called = at.calls.get(spot.call, Called(spot.call, spot.tool, ""))
+            context = Context(
+                count=lambda text: self._count(text, model),
+                tool=called.tool or spot.tool,
+                arguments=called.arguments,
+                query=query,
+                verbatim=shows_a_file(called.tool or spot.tool, called.arguments),
+            )
+            if len(spot.text) >= self._conversations.least:
+                context = context._replace(earlier=at.up_to(history, number))
+            text, steps, leans = self._edited(spot.text, context)
+            if steps:
+                made[place_of(spot)] = {"text": text, "steps": steps, "leans": leans}
+            if context.earlier is not None:
+                at.add(spot, text)
+        return made
+
+    def _edited(self, text: str, context: Context) -> tuple[str, list[Any], list[int]]:
+        """A text after all kinds that save something, and the way back."""
+        steps: list[Any] = []
+        leans: set[int] = set()
+        for kind in self.kinds:
+            try:
+                edit = kind.edit(text, context)
+            except Exception as fault:  # noqa: BLE001 - one kind's fault is nobody else's
+                log_once(("trim", kind.name, type(fault)), "compaction %s failed", kind.name, exc_info=fault)
+                continue
+            if edit is None or not _saves(text, edit, context):
+                continue
+            kept = "" if edit.back else self._vault.keep(text)
+            steps.append([kind.name, edit.back, kept, len(text) - len(edit.text)])
+            leans.update(edit.leans)
+            text = edit.text
+        return text, steps, sorted(leans)
+
+
+def _saves(text: str, edit: Edit, context: Context) -> bool:
+    """Whether it is fewer tokens for certain: no more is counted than is needed to know."""
+    saved = len(text) - len(edit.text)
+    if saved < LEAST or saved * _SHARE < len(text):
+        return False
+    if edit.sure >= LEAST:
+        return True
+    if edit.sure or len(text) > _COUNTED:
+        return False
+    return context.count(text) - context.count(edit.text) >= LEAST
+
+
+def place_of(spot: Spot) -> str:
+    """Where a text is in its message, as text."""
+    return json.dumps(spot.path[2:], separators=(",", ":"))
+
+
+def _read(told: Mapping[str, Any], spots: Sequence[Spot]) -> dict[str, Any]:
+    """A decision, with the paths of this request."""
+    found = {place_of(spot): spot.path for spot in spots}
+    return {place: {**one, "path": found[place]} for place, one in told.items() if place in found}
+
+
+def _arrived(decided: Sequence[Mapping[str, Any]], before: int) -> Arrived:
+    texts: dict[Path, str] = {}
+    edits: list[Done] = []
+    new = 0
+    leans: dict[int, tuple[int, ...]] = {}
+    for number, message in enumerate(decided):
+        if number == before:
+            new = len(edits)
+        for one in message.values():
+            texts[one["path"]] = one["text"]
+            edits.extend(Done(one["path"], kind, tuple(back), kept, saved) for kind, back, kept, saved in one["steps"])
+            if one["leans"]:
+                leans[number] = tuple(sorted({*leans.get(number, ()), *one["leans"]}))
+    return Arrived(texts, tuple(edits), leans, tuple(edits[new:]) if before < len(decided) else ())
+
+
+def _written(history: History, message: int) -> list[tuple[str, str]]:
+    return [
+        (f"call:{called.call}:{name}", text)
+        for called in calls_of(history.dialect, history.messages[message])
+        for name, text in texts_of(called)
+    ]
+

@@ -1,0 +1,56 @@
+"""One character, or one line, many times over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import groupby
+
+from tokeneff.trim.kinds._kind import Back, Context, Edit, Kind, nothing
+
+_RUN = re.compile(r"([^\s])\1{199,}")
+_LINES = 4
+"""Equal lines in a row from which on they are counted."""
+
+
+def _edit(text: str, context: Context) -> Edit | None:
+    if len(text) < 200 or context.verbatim:
+        return None
+    back: list[tuple[int, str, int]] = []
+    made: list[str] = []
+    for line, group in groupby(text.split("\n")):
+        times = len(list(group))
+        if len(line) >= 200:
+            line = _RUN.sub(lambda found: _shorter(found, context), line)  # noqa: PLW2901
+        told = f"[the line above {times - 1} times more]"
+        if times < _LINES or (len(line) + 1) * (times - 1) < len(told) + 32:
+            made += [line] * times
+        else:
+            back.append((len(made) + 1, "", times - 1))
+            made += [line, told]
+    short = "\n".join(made)
+    if short == text:
+        return None
+    whole = _undo(short, tuple(back), nothing) == text
+    return Edit(short, tuple(back) if whole else ())
+
+
+def _shorter(found: re.Match[str], context: Context) -> str:
+    told = f"[{found[1]!r} {len(found[0])} times]"
+    return told if context.count(found[0]) >= context.count(told) + 16 else found[0]
+
+
+def _undo(text: str, back: Back, earlier: Callable[[int, str], str]) -> str:
+    lines = text.split("\n")
+    for at, _, times in reversed(back):
+        lines[at : at + 1] = [lines[at - 1]] * times
+    return "\n".join(lines)
+
+
+KIND = Kind(
+    "runs",
+    lossless=True,
+    why="What was there, and how often, is told exactly.",
+    edit=_edit,
+    undo=_undo,
+)
