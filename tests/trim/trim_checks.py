@@ -86,7 +86,7 @@ def _assert_rest_is_shared(history: History, new: dict[str, Any], texts: Mapping
         expected = dumped(own)
         for path, one in edits.items():
             _set(expected, path, one)
-        assert json.dumps(dumped(message)) == json.dumps(expected)
+        assert json.dumps(dumped(message), default=id) == json.dumps(expected, default=id)
 
 
 def _set(value: Any, path: Path, one: str) -> None:
