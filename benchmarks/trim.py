@@ -1,0 +1,197 @@
+"""What trimming saves on recorded conversations, under each provider's prices and cache, beside other trimmers.
+
+    python benchmarks/trim.py [FOLDER] [--peers] [--half 0|1]
+
+FOLDER holds trace files, as ``tokeneff replay`` reads them (default: the environment variable ``TOKENEFF_TRACES``, else
+../shared/data/traces by the checkout). ``--peers``: those that are installed (langchain, litellm, headroom-ai) run in
+the same way; one that is not is left out with a line. ``--half``: only conversations of one half (by their ids' hash).
+
+Each request of a conversation goes through a policy, then to a simulator of the provider's cache, with breakpoints after
+the system prompt and at the newest message; recorded replies stay as they were. Of Claude Code, whose logs leave out
+system prompt and tools, these count by its usage. Columns: tokens and input dollars against the requests as
+recorded; the conversation that got dearest, and how many by more than 0.5 %; identifiers (words with a digit) that the
+next recorded turn uses and that were left out; the share of each request that the next begins with; requests that a
+provider would refuse; milliseconds that the policy took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tokeneff.prices import Prices
+from tokeneff.tokens import counter
+from tokeneff.traces import read, tools_beside
+from tokeneff.trim._arriving import Arriving
+from tokeneff.trim._changing import replaced
+from tokeneff.trim._memo import Memo
+from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
+from tokeneff.trim._outlook import Outlook
+from tokeneff.trim._planning import Planner, Request
+from tokeneff.trim._reading import history_of
+from tokeneff.trim._replay import Market, Policy, Sent, Sums, Turn, market, replay, total, turns
+from tokeneff.trim._vault import Vault
+
+DEFAULT = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "traces"
+FILES = ("claude_code_sessions", "miniswe_gemini3pro", "tau2_airline_gpt5", "tau_airline_gpt4o")
+MODELS = (
+    ("claude-opus-4-6", "anthropic"),
+    ("claude-opus-5", "anthropic"),
+    ("claude-sonnet-5-5", "anthropic"),
+    ("claude-fable-5-1", "anthropic"),
+    ("gpt-4o", "openai"),
+    ("gpt-4.1", "openai"),
+    ("gpt-5", "openai"),
+    ("gpt-5.6-sol", "openai"),
+    ("gpt-6.1-sol", "openai"),
+    ("gemini-3-pro-preview", "gcp.gemini"),
+    ("deepseek-chat", "deepseek"),
+)
+UNCACHED = ("gpt-5", "openai")
+LONG = 100_000
+"""Tokens of a conversation's longest request from which on it is long."""
+WORSE = 0.005
+_scopes = count()
+
+
+class Run(NamedTuple):
+    """A policy, made anew for each conversation and market."""
+
+    name: str
+    make: Callable[[Market], Policy]
+    by_market: bool = False
+
+
+def main() -> int:
+    """Print the tables; returns 1 if ours made a conversation more than 0.5 % dearer."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("folder", nargs="?", default=os.environ.get("TOKENEFF_TRACES", ""))
+    asked.add_argument("--peers", action="store_true")
+    asked.add_argument("--half", type=int, choices=(0, 1))
+    asked.add_argument("--only", action="append", default=[])
+    asked.add_argument("--models", default="")
+    given = asked.parse_args()
+    folder = Path(given.folder) if given.folder else DEFAULT
+    files = [folder / f"{name}.jsonl" for name in FILES if (folder / f"{name}.jsonl").is_file()]
+    if not files:
+        print(f"no traces in {folder}: nothing to replay")
+        return 0
+    if not counter().await_vocabulary("gpt-5", 10.0):
+        print("no vocabulary on this machine: tokens are estimated")
+    prices = Prices()
+    markets = [market(*name, prices) for name in MODELS if given.models in name[0]]
+    markets.append(market(*UNCACHED, prices, cached=False))
+    dearer = 0
+    for path in files:
+        if given.only and not any(name in path.stem for name in given.only):
+            continue
+        conversations = [one for one in _conversations(path) if given.half is None or half(one) == given.half]
+        limit = _limit(conversations)
+        runs = [*ours(), *(_peers(limit) if given.peers else ())]
+        for run in runs:
+            dearer += _table(path.stem, run, conversations, markets)
+    print(f"\nconversations that ours made more than {WORSE:.1%} dearer, over all price models: {dearer}")
+    return 1 if dearer else 0
+
+
+def _conversations(path: Path) -> list[list[Turn]]:
+    beside = tools_beside(path)
+    tools = json.loads(beside.read_text()) if beside is not None else ()
+    return [found for found in turns(read(path, tools=tools)) if found]
+
+
+def half(conversation: Sequence[Turn]) -> int:
+    """Which half a conversation is in: parameters are chosen on one and reported on the other."""
+    return sha256(conversation[0].conversation.encode()).digest()[0] & 1
+
+
+def _limit(conversations: Sequence[Sequence[Turn]]) -> int:
+    """Tokens that peers are told to keep: half of what the longest requests have."""
+    longest = sorted(max(turn.plain.total - turn.unseen for turn in one) for one in conversations)
+    return longest[len(longest) * 9 // 10] // 2
+
+
+def ours() -> Iterator[Run]:
+    """Our own settings."""
+    yield Run("arrival", lambda place: Ours(place, history=False))
+    yield Run("history", lambda place: Ours(place, arrival=False), by_market=True)
+    yield Run("default", Ours, by_market=True)
+
+
+class Ours:
+    """Our policy, as it runs in live calls."""
+
+    def __init__(self, place: Market, *, arrival: bool = True, history: bool = True) -> None:
+        self.place, self.arrival, self.history = place, arrival, history
+        memo = Memo(GuardedMemoStore(open_memo_store("memory://")))
+        scope = str(next(_scopes))  # stores of a URL are one
+        self.outlook, self.planner = Outlook(), Planner(memo, scope=scope)
+        self.arriving = Arriving(memo, Vault(memo), counter().text, scope=scope)
+
+    def __call__(self, turn: Turn) -> Sent:
+        """What is sent of a request."""
+        history = history_of(turn.dialect, turn.body)
+        if history is None:
+            return Sent(turn.body)
+        texts: Mapping[Any, str] = {}
+        leans: Mapping[int, Sequence[int]] = {}
+        if self.arrival:
+            arrived = self.arriving.known(history) or self.arriving.arrive(history, turn.model)
+            texts, leans = arrived.texts, arrived.leans
+        if not self.history:
+            return Sent(replaced(history, texts) if texts else turn.body)
+        rates = self.place.rates(turn.plain.total)
+        request = Request(
+            history, self.place.rule, rates, turn.plain, turn.pieces, turn.at, self.outlook, texts, leans
+        )
+        planned = self.planner.plan(request)
+        return Sent(planned.body, planned.pieces)
+
+
+def _peers(limit: int) -> Iterator[Run]:
+    from trim_peers import peers  # pyright: ignore[reportMissingImports]
+
+    yield from (Run(name, make) for name, make in peers(limit))
+
+
+def _table(name: str, run: Run, conversations: list[list[Turn]], markets: list[Market]) -> int:
+    groups = [[place] for place in markets] if run.by_market else [markets]
+    print(f"\n{name}: {run.name}")
+    print(
+        f"{'price model':24}{'dollars':>9}{'change':>8}{'long':>8}{'worst':>8}{'dearer':>7}{'tokens':>8}{'lost':>11}"
+        f"{'stable':>8}{'refused':>8}{'p50 ms':>8}{'p95 ms':>8}"
+    )
+    dearer = 0
+    for group in groups:
+        rows = [replay(one, run.make(group[0]), group) for one in conversations]
+        for column, place in enumerate(group):
+            dearer += _row(place, [row[column] for row in rows], conversations)
+    return 0 if run.make not in [one.make for one in ours()] and run.name not in ("arrival", "history", "default") else dearer
+
+
+def _row(place: Market, sums: list[Sums], conversations: list[list[Turn]]) -> int:
+    whole = total(sums)
+    long = total(
+        one for one, told in zip(sums, conversations, strict=True) if max(turn.plain.total for turn in told) >= LONG
+    )
+    dearer = sum(1 for one in sums if one.change > WORSE)
+    times = sorted(1000 * taken for taken in whole.seconds)
+    label = place.model + ("" if place.rule.engine != "none" else " uncached")
+    print(
+        f"{label:24}{whole.plain / 1e9:9.3f}{whole.change:+8.1%}{long.change:+8.1%}"
+        f"{max(one.change for one in sums):+8.2%}{dearer:7}{whole.tokens / whole.plain_tokens - 1:+8.1%}"
+        f"{f'{whole.lost}/{whole.known}':>11}{whole.stability:8.4f}{whole.refused:8}"
+        f"{times[len(times) // 2]:8.2f}{times[len(times) * 95 // 100]:8.2f}",
+        flush=True,
+    )
+    return dearer
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

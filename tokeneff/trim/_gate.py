@@ -1,0 +1,182 @@
+"""Whether leaving something out of a history makes the whole conversation cheaper, and how much of it to leave out.
+
+What is changed in the middle of a prompt is written to the provider's cache again with all that comes behind it, so an
+edit costs something now and saves something with each request to come. The gate asks the simulator of the provider's
+cache what the request costs with each of some edits and without, and how many more requests are likely.
+
+Requests to come are a guess, so an edit is a bet, and each conversation has a purse of its own: what was saved so far,
+and a small share of what it would have cost. A bet that could lose more than the purse is not made, however good it
+looks. So at no time has a conversation cost more than 1.004 times what it would have cost without us (by the
+simulator), and the first edits are those that pay at once: of a big result near the end, or after a pause in which the
+cache has forgotten everything anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import accumulate
+from typing import NamedTuple
+
+from tokeneff.prices._rates import Rates
+from tokeneff.promptcache import Mark, Pieces, Rule, Split, State, serve
+
+SLACK = 250
+"""Of so many dollars of input, one may be lost: 0.4 %, so that with what is rounded it stays below 0.5 %."""
+MARGIN = 3, 2
+"""What is likely to be saved later is at least this often what it costs now."""
+FLOOR = 16_000
+"""Tokens of a request below which history is left alone: rewriting small prompts costs more than they do."""
+LEAST = 1_000
+"""Tokens that a batch saves at least with each request."""
+_MOST = 12
+"""Places to begin that are tried."""
+
+
+class Option(NamedTuple):
+    """A message of which something can be left out."""
+
+    piece: int
+    """Where it is in the chain of pieces."""
+    saved: int
+    """Tokens."""
+
+
+class Course(NamedTuple):
+    """A conversation up to some request."""
+
+    plain: State = State()
+    """What the cache would hold without us."""
+    ours: State = State()
+    """What it holds."""
+    spent: int = 0
+    """Nano-dollars that its requests would have cost without us."""
+    cost: int = 0
+    """Nano-dollars that they cost."""
+    turns: int = 0
+    """Requests."""
+
+    def after(self, rule: Rule, rates: Rates, plain: Pieces, ours: Pieces, at: float) -> Course:
+        """The same with one more request."""
+        split, kept = serve(rule, self.plain, plain, at)
+        sent, held = serve(rule, self.ours, ours, at)
+        return Course(kept, held, self.spent + split.dollars(rates), self.cost + sent.dollars(rates), self.turns + 1)
+
+    @property
+    def sound(self) -> bool:
+        """Whether it has cost no more than it may."""
+        return (self.cost - self.spent) * SLACK <= self.spent
+
+
+class Case(NamedTuple):
+    """All that a decision depends on."""
+
+    rule: Rule
+    rates: Rates
+    course: Course
+    """Before this request."""
+    plain: Pieces
+    """The request as it would be without us."""
+    ours: Pieces
+    """With what was decided so far."""
+    options: Sequence[Option]
+    """Oldest first."""
+    turns: float
+    """Requests likely to come after this one."""
+    at: float
+    """Now, in seconds since 1970."""
+    anchors: Sequence[int] = ()
+    """Pieces that a breakpoint of ours could end, should one be wanted."""
+    most: int | None = None
+    """Tokens that the request may have."""
+
+
+class Verdict(NamedTuple):
+    """What to leave out."""
+
+    first: int
+    """This option and all newer ones."""
+    anchor: int | None
+    """Where a breakpoint has the part before the edits read."""
+    saved: int
+    """Tokens."""
+    extra: int
+    """Nano-dollars that this request costs more for it; negative: less."""
+    gain: int
+    """Nano-dollars that the conversation is likely to cost less in all."""
+
+
+def decide(case: Case) -> Verdict | None:
+    """What to leave out of a request, if anything: the choice that is likely to save most, of those it can afford.
+
+    Where the request is longer than it may be, the cheapest choice that makes it fit; if none does, all there is.
+    """
+    forced = case.most is not None and case.ours.total > case.most
+    if not case.options or (case.ours.total < FLOOR and not forced):
+        return None
+    plain, _ = serve(case.rule, case.course.plain, case.plain, case.at)
+    now, _ = serve(case.rule, case.course.ours, case.ours, case.at)
+    spent, cost = case.course.spent + plain.dollars(case.rates), now.dollars(case.rates)
+    best: Verdict | None = None
+    fitting: Verdict | None = None
+    sums = list(accumulate(option.saved for option in reversed(case.options)))
+    for back in _tried(len(case.options)):
+        first = len(case.options) - back
+        if not forced and sums[back - 1] < LEAST:
+            continue
+        verdict = _weighed(case, first, cost)
+        least = verdict.saved >= LEAST and verdict.gain > 0
+        if least and (case.course.cost + cost + verdict.extra - spent) * SLACK <= spent:
+            best = verdict if best is None or verdict.gain > best.gain else best
+        if forced and case.most is not None and case.ours.total - verdict.saved <= case.most:
+            fitting = verdict if fitting is None or verdict.extra < fitting.extra else fitting
+    if not forced:
+        return best
+    return fitting or _weighed(case, 0, cost)
+
+
+def _tried(count: int) -> list[int]:
+    """How many of the newest options to try."""
+    if count <= _MOST:
+        return list(range(1, count + 1))
+    return sorted({(place + 1) * count // _MOST for place in range(_MOST)} | {1})
+
+
+def _weighed(case: Case, first: int, cost: int) -> Verdict:
+    chosen = case.options[first:]
+    anchor = _anchor(case, chosen[0].piece)
+    pieces = edited(case.ours, chosen, anchor)
+    split, _ = serve(case.rule, case.course.ours, pieces, case.at)
+    saved, extra = case.ours.total - pieces.total, split.dollars(case.rates) - cost
+    rates = case.rates
+    each = Split(read=saved) if case.rule.engine != "none" else Split(uncached=saved)
+    later = int(case.turns * each.dollars(rates))
+    over, under = MARGIN
+    gain = later - (extra * over // under if extra > 0 else extra)
+    return Verdict(first, anchor, saved, extra, gain)
+
+
+def _anchor(case: Case, piece: int) -> int | None:
+    """The newest place before an edit where a breakpoint can be, if there is room for one and none is there."""
+    marks = case.ours.marks
+    if case.rule.engine != "marks" or len(marks) >= case.rule.marks:
+        return None
+    found = max((place for place in case.anchors if place < piece), default=None)
+    return None if found is None or any(mark.piece == found for mark in marks) else found
+
+
+def edited(pieces: Pieces, chosen: Sequence[Option], anchor: int | None = None) -> Pieces:
+    """A request as a cache would see it with these options taken."""
+    gone = dict[int, int]()
+    for option in chosen:
+        gone[option.piece] = gone.get(option.piece, 0) + option.saved
+    first = min(gone)
+    chain, ends = list(pieces.chain[:first]), list(pieces.ends[:first])
+    less, before = 0, ends[-1] if ends else 0
+    for place in range(first, len(pieces.chain)):
+        less += gone.get(place, 0)
+        before = max(pieces.ends[place] - less, before)
+        ends.append(before)
+        chain.append(blake2b(pieces.chain[place], digest_size=16, person=b"tokeneff.trim").digest())
+    marks = pieces.marks if anchor is None else tuple(sorted((*pieces.marks, Mark(anchor))))
+    return pieces._replace(chain=tuple(chain), ends=tuple(ends), marks=marks)

@@ -1,0 +1,238 @@
+"""From a request to what is sent of its history: what was decided before, and what is decided now."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tokeneff._forking import watch
+from tokeneff._plain import fields
+from tokeneff.prices._rates import Rates
+from tokeneff.promptcache import Mark, Pieces, Rule, pieces_of
+from tokeneff.tokens import Prompt
+from tokeneff.trim._batches import Batch, Batches, Store
+from tokeneff.trim._changing import replaced
+from tokeneff.trim._gate import FLOOR, Case, Course, Option, Verdict, decide
+from tokeneff.trim._history import History, Path
+from tokeneff.trim._outlook import Outlook
+from tokeneff.trim._plan import KEEP, Clearing, clearings
+
+_MOST_COURSES = 512
+_DENSE = 9, 20
+"""Tokens per character of words with digits, at most: what stays of a result."""
+_NONE: Mapping[Path, str] = {}
+_LEANS: Mapping[int, Sequence[int]] = {}
+
+
+class Request(NamedTuple):
+    """A request, and what is known of where it goes."""
+
+    history: History
+    rule: Rule
+    rates: Rates
+    plain: Pieces
+    """Without us, :func:`aligned`."""
+    pieces: Callable[[Mapping[str, Any]], Pieces]
+    """The same of other bodies."""
+    at: float
+    """Now, in seconds since 1970."""
+    outlook: Outlook
+    texts: Mapping[Path, str] = _NONE
+    """What is sent instead of some texts whatever becomes of the history."""
+    leans: Mapping[int, Sequence[int]] = _LEANS
+    """Messages whose ``texts`` refer to messages before them, to these: as long as they do, those stay."""
+    most: int | None = None
+    """Tokens that it may have."""
+
+
+class Planned(NamedTuple):
+    """What is sent."""
+
+    texts: Mapping[Path, str]
+    body: Mapping[str, Any]
+    pieces: Pieces
+    """With the anchor."""
+    batch: Batch | None = None
+    """What was decided with this request."""
+    anchor: int | None = None
+    """The message at whose end a breakpoint is to be added, for this request alone."""
+
+
+class Planner:
+    """Decides what is left out of histories, and remembers how conversations go.
+
+    Args:
+        store: where decisions are kept. keep: turns of the model whose results stay.
+        tools: names of those whose results always stay. scope: whose requests these are.
+        anchors: whether a breakpoint may be added.
+    """
+
+    def __init__(
+        self, store: Store, *, keep: int = KEEP, tools: Collection[str] = (), scope: str = "", anchors: bool = True
+    ) -> None:
+        self._batches = Batches(store, scope)
+        self._keep, self._tools, self._anchors = keep, frozenset(tools), anchors
+        self.guard = threading.Lock()
+        self._courses: OrderedDict[bytes, Course] = OrderedDict()
+        watch(self)
+
+    def plan(self, request: Request) -> Planned:
+        """What to send of a request; it is taken to be sent."""
+        history = request.history
+        again = self._batches.seen(history)
+        course = self._before(history)
+        batch = self._batches.holding(history)
+        found = self._rendered(request, batch)
+        spoken = any(exchange.stop for exchange in history.exchanges)
+        if not again and (course is not None or not spoken):
+            found = self._decided(request, batch, found, course or Course())
+        after = (course or Course()).after(request.rule, request.rates, request.plain, found.pieces, request.at)
+        self._note(history, after)
+        return found
+
+    def prepare(self) -> None:
+        """Before a fork: what is known is as good in two processes."""
+
+    def abandon(self) -> None:
+        """In a forked child."""
+        self.guard = threading.Lock()
+
+    def _rendered(self, request: Request, batch: Batch) -> Planned:
+        texts = {**_standing(request, batch), **batch.texts}
+        if not texts:
+            return Planned(texts, request.history.body, request.plain)
+        body = replaced(request.history, texts)
+        return Planned(texts, body, request.pieces(body))
+
+    def _decided(self, request: Request, batch: Batch, before: Planned, course: Course) -> Planned:
+        total = before.pieces.total
+        if total < FLOOR and (request.most is None or total <= request.most):
+            return before
+        held = {place for places in request.leans.values() for place in places}
+        found = clearings(request.history, before.texts, keep=self._keep, tools=self._tools, held=held)
+        options, starts = _options(request.history, before, found)
+        case = Case(
+            request.rule,
+            request.rates,
+            course,
+            request.plain,
+            before.pieces,
+            options,
+            request.outlook.turns(course.turns),
+            request.at,
+            _anchors(request.history, before.pieces) if self._anchors else (),
+            request.most,
+        )
+        verdict = decide(case)
+        if verdict is None:
+            return before
+        texts = {one.path: one.text for one in found[starts[verdict.first] :]}
+        return self._kept(request, Batch({**batch.texts, **texts}, verdict.saved, verdict.gain), before, case, verdict)
+
+    def _kept(self, request: Request, batch: Batch, before: Planned, case: Case, verdict: Verdict) -> Planned:
+        """Keep what was decided, if it is as it was expected to be once it is counted."""
+        planned = _anchored(self._rendered(request, batch), verdict)
+        forced = case.most is not None and before.pieces.total > case.most
+        after = case.course.after(case.rule, case.rates, case.plain, planned.pieces, case.at)
+        if not (after.sound or forced) or planned.pieces.total >= before.pieces.total:
+            return before
+        held = self._batches.add(request.history, batch)
+        if held.texts != batch.texts:  # somebody else was first
+            return self._rendered(request, held)
+        return planned._replace(batch=held, anchor=_message(request.history, planned.pieces, verdict.anchor))
+
+    def _before(self, history: History) -> Course | None:
+        """The conversation up to the request that this one goes on from."""
+        with self.guard:
+            for digest in reversed(history.chain[:-1]):
+                found = self._courses.get(digest)
+                if found is not None:
+                    return found
+        return None
+
+    def _note(self, history: History, course: Course) -> None:
+        with self.guard:
+            self._courses[history.chain[-1]] = course
+            self._courses.move_to_end(history.chain[-1])
+            if len(self._courses) > _MOST_COURSES:
+                self._courses.popitem(last=False)
+
+
+def aligned(prompt: Prompt, dialect: str, body: Mapping[str, Any], total: int | None = None, unseen: int = 0) -> Pieces:
+    """A request's pieces, one for each message, at the end of the chain: a breakpoint within one is at its end.
+
+    Arguments are those of :func:`tokeneff.promptcache.pieces_of`.
+    """
+    real = pieces_of(prompt, dialect, body, total, unseen)
+    if len(real.chain) == len(prompt.pieces) + bool(unseen):
+        return real
+    bare = pieces_of(
+        prompt._replace(pieces=tuple(piece._replace(marked=False) for piece in prompt.pieces)),
+        dialect,
+        body,
+        total,
+        unseen,
+    )
+    marks: dict[int, Mark] = {}
+    for mark in real.marks:
+        end = real.ends[mark.piece]
+        place = next((place for place, known in enumerate(bare.ends) if known >= end), len(bare.ends) - 1)
+        marks[place] = Mark(place, mark.ttl)
+    return bare.marked(list(marks.values()), real.implicit)
+
+
+def _standing(request: Request, batch: Batch) -> Mapping[Path, str]:
+    """Texts of messages that do not refer to what was left out before they arrived."""
+    if not request.leans or not batch.texts:
+        return request.texts
+    gone = {spot.message for spot in request.history.spots if spot.path in batch.texts}
+    broken = {place for place, leant in request.leans.items() if not gone.isdisjoint(leant)}
+    if not broken:
+        return request.texts
+    lost = {spot.path for spot in request.history.spots if spot.message in broken}
+    return {path: text for path, text in request.texts.items() if path not in lost}
+
+
+def _options(history: History, before: Planned, found: Sequence[Clearing]) -> tuple[list[Option], list[int]]:
+    """Of each message its clearings as one, and where in ``found`` they begin."""
+    first = len(before.pieces.chain) - len(history.messages)
+    sizes: dict[int, int] = {}
+    for spot in history.spots:
+        sizes[spot.message] = sizes.get(spot.message, 0) + len(before.texts.get(spot.path, spot.text))
+    options: list[Option] = []
+    starts: list[int] = []
+    up, down = _DENSE
+    for place, one in enumerate(found):
+        piece = first + one.message
+        tokens = before.pieces.ends[piece] - (before.pieces.ends[piece - 1] if piece else 0)
+        gone = tokens * (one.saved + len(one.text)) // max(sizes[one.message], 1)
+        saved = max(gone - len(one.text) * up // down, 0)
+        if options and options[-1].piece == piece:
+            options[-1] = Option(piece, options[-1].saved + saved)
+        else:
+            options.append(Option(piece, saved))
+            starts.append(place)
+    return options, starts
+
+
+def _anchors(history: History, pieces: Pieces) -> list[int]:
+    """Pieces of messages that the model did not write."""
+    first = len(pieces.chain) - len(history.messages)
+    return [
+        first + place
+        for place, message in enumerate(history.messages)
+        if (fields(message) or {}).get("role") in ("user", "tool")
+    ]
+
+
+def _message(history: History, pieces: Pieces, anchor: int | None) -> int | None:
+    return None if anchor is None else anchor - (len(pieces.chain) - len(history.messages))
+
+
+def _anchored(planned: Planned, verdict: Verdict) -> Planned:
+    if verdict.anchor is None:
+        return planned
+    pieces = planned.pieces
+    return planned._replace(pieces=pieces.marked((*pieces.marks, Mark(verdict.anchor)), pieces.implicit))
