@@ -8,6 +8,7 @@
     ├── ReportError             a report cannot be made as asked                            (also a ValueError)
     ├── StoreError              what was named as a store is none                           (also a ValueError)
     ├── CacheMiss               a call was to be answered from the cache alone, and nothing was kept
+    ├── ContextTooLong          a request has more tokens than may be sent, even without all that may be left out
     └── BudgetExceeded          a call did not fit a budget, and was not sent or was cut off
         ├── PriceUnknown        a budget in USD cannot bound a model without a price
         └── BudgetUnavailable   the store cannot be asked, and its owner chose that calls wait for it
@@ -21,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
 
@@ -122,6 +124,42 @@ class CacheMiss(TokeneffError):
         text += f" (key {key})" if key else ""
         text += f": {why}" if why else ""
         super().__init__(f"{text}; it was not sent, for it is inside tokeneff.override(cache='only')")
+
+
+class ContextTooLong(TokeneffError):
+    """A request has more input tokens than may be sent, and would have even without all that may be left out of it;
+    nothing was sent, and the text says what stands in the way.
+
+    Example::
+
+        try:
+            client.chat.completions.create(...)
+        except tokeneff.ContextTooLong as error:
+            print(error)        # the request has about 152,300 tokens, and 120,000 may be sent at most; without all …
+            print(error.parts)  # {'tools': 2100, 'newest user turn': 131000}
+
+    Args:
+        limit: input tokens that may be sent, of the whole request.
+        tokens: how many the request has, as expected.
+        least: how many it would have without all that may be left out.
+        parts: the same by what they are of, the largest first.
+        model: whom it was for.
+    """
+
+    def __init__(
+        self, limit: int = 0, tokens: int = 0, least: int = 0, parts: Mapping[str, int] | None = None, model: str = ""
+    ) -> None:
+        self.limit = limit
+        self.tokens = tokens
+        self.least = least
+        self.parts = dict(sorted((parts or {}).items(), key=lambda part: -part[1]))
+        self.model = model
+        whom = f" to {model}" if model else ""
+        text = f"the request has about {tokens:,} tokens, and {limit:,} may be sent{whom} at most"
+        text += f"; without all that may be left out it still has {least:,}"
+        of = ", ".join(f"{name} {size:,}" for name, size in self.parts.items() if size)
+        text += f": {of}" if of else ""
+        super().__init__(f"{text}. Send less of the largest of these, or set a higher Trim(max_input_tokens=…)")
 
 
 class BudgetExceeded(TokeneffError):
