@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from tokeneff._log import log_once
 from tokeneff.trim._calls import Called, calls_of, shows_a_file
-from tokeneff.trim._conversations import Conversation, Conversations, texts_of
+from tokeneff.trim._conversations import UNDECIDED, Conversation, Conversations, Decided, Done, place_of, texts_of
 from tokeneff.trim._history import History, Path, Spot
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._vault import Vault
-from tokeneff.trim.kinds import LOSSLESS, Back, Context, Edit, Kind, kinds_of
+from tokeneff.trim.kinds import LOSSLESS, Context, Edit, Kind, kinds_of
 
 Count: TypeAlias = Callable[[str, str], int]
 """Tokens of a text, by a model."""
@@ -25,20 +25,9 @@ LEAST = 16
 """Tokens that an edit saves at least."""
 _SHARE = 200
 """An edit has to save one character of so many."""
+_NOTHING = b"{}"
 _COUNTED = 16_000
 """Characters up to which a text is counted, where it is not sure by itself that an edit saves."""
-
-
-class Done(NamedTuple):
-    """One edit of one text: what it takes to undo it, after those behind it are undone."""
-
-    path: Path
-    kind: str
-    back: Back
-    kept: str
-    """The name of the text before it in the vault; empty where ``back`` says how it is got."""
-    saved: int
-    """Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +86,9 @@ class Arriving:
         found = self._conversations.seen(history.chain)
         return None if found is None else _arrived(found, len(found))
 
-    def arrive(self, history: History, model: str, since: int | None = None) -> Arrived:
+    def arrive(
+        self, history: History, model: str, since: int | None = None, gone: Collection[int | Path] = ()
+    ) -> Arrived:
         """What is to be sent, and from now on will be. Asks the store for messages that this process has not seen.
 
         Args:
@@ -105,16 +96,20 @@ class Arriving:
             since: the first message that may still be decided about; the caller knows that no provider's cache has it.
                 Messages before it about which nothing was decided stay as they are. Unless given: the first behind the
                 newest one that the model wrote.
+            gone: messages that are left out, and paths of texts that are replaced otherwise: nothing that is decided
+                now refers to them.
         """
         if not history.messages:
             return Arrived()
         conversation = self._conversations.take(history.chain)
         before = len(conversation.decided)
+        paths = {spot.path: (spot.message, place_of(spot)) for spot in history.spots} if gone else {}
+        conversation.gone({one if isinstance(one, int) else paths.get(one, -1) for one in gone})
         try:
             self._all(history, model, history.arrived if since is None else since, conversation)
         except Exception as fault:  # noqa: BLE001 - our own faults reach no call
             log_once(("trim", type(fault)), "results could not be made shorter", exc_info=fault)
-            decided = [*conversation.decided, *[{}] * len(history.messages)][: len(history.messages)]
+            decided = [*conversation.decided, *[UNDECIDED] * len(history.messages)][: len(history.messages)]
             return _arrived(decided, before)
         self._conversations.put(history.chain, conversation)
         return _arrived(conversation.decided, before)
@@ -156,14 +151,15 @@ class Arriving:
                 at.calls[called.call] = called
             own = spots.get(number, [])
             free = [spot for spot in own if spot.kind in ("tool_result", "document") and not spot.fixed]
-            decided: dict[str, Any] = {}
+            decided = UNDECIDED
             if free:
                 key = blake2b(history.chain[number], digest_size=32, key=self._policy).digest()
                 told = self._memo.get(key)
                 if told is None:
                     made = self._decided(free, at, model, query, history, number) if number >= since else {}
                     told = self._memo.add(key, json.dumps(made, separators=(",", ":")).encode())
-                decided = _read(json.loads(told), free)
+                if told != _NOTHING:
+                    decided = _read(json.loads(told), free, number)
             at.decided.append(decided)
 
     def _decided(
@@ -181,7 +177,7 @@ class Arriving:
                 verbatim=shows_a_file(called.tool or spot.tool, called.arguments),
             )
             if len(spot.text) >= self._conversations.least:
-                context = context._replace(earlier=at.up_to(history, number))
+                context = replace(context, earlier=at.up_to(history, number))
             text, steps, leans = self._edited(spot.text, context)
             if steps:
                 made[place_of(spot)] = {"text": text, "steps": steps, "leans": leans}
@@ -211,7 +207,7 @@ class Arriving:
 def _saves(text: str, edit: Edit, context: Context) -> bool:
     """Whether it is fewer tokens for certain: no more is counted than is needed to know."""
     saved = len(text) - len(edit.text)
-    if saved < LEAST or saved * _SHARE < len(text):
+    if saved < LEAST or saved * _SHARE < len(text) or not edit.text.strip():
         return False
     if edit.sure >= LEAST:
         return True
@@ -220,31 +216,31 @@ def _saves(text: str, edit: Edit, context: Context) -> bool:
     return context.count(text) - context.count(edit.text) >= LEAST
 
 
-def place_of(spot: Spot) -> str:
-    """Where a text is in its message, as text."""
-    return json.dumps(spot.path[2:], separators=(",", ":"))
-
-
-def _read(told: Mapping[str, Any], spots: Sequence[Spot]) -> dict[str, Any]:
+def _read(told: Mapping[str, Any], spots: Sequence[Spot], number: int) -> Decided:
     """A decision, with the paths of this request."""
-    found = {place_of(spot): spot.path for spot in spots}
-    return {place: {**one, "path": found[place]} for place, one in told.items() if place in found}
-
-
-def _arrived(decided: Sequence[Mapping[str, Any]], before: int) -> Arrived:
     texts: dict[Path, str] = {}
     edits: list[Done] = []
-    new = 0
+    leans: set[int] = set()
+    for spot in spots if told else ():
+        one = told.get(place_of(spot))
+        if one is not None:
+            texts[spot.path] = one["text"]
+            edits.extend(Done(spot.path, kind, tuple(back), kept, saved) for kind, back, kept, saved in one["steps"])
+            leans.update(one["leans"])
+    return Decided(texts, tuple(edits), {number: tuple(sorted(leans))} if leans else {})
+
+
+def _arrived(decided: Sequence[Decided], before: int) -> Arrived:
+    texts: dict[Path, str] = {}
+    edits: list[Done] = []
     leans: dict[int, tuple[int, ...]] = {}
-    for number, message in enumerate(decided):
-        if number == before:
-            new = len(edits)
-        for one in message.values():
-            texts[one["path"]] = one["text"]
-            edits.extend(Done(one["path"], kind, tuple(back), kept, saved) for kind, back, kept, saved in one["steps"])
-            if one["leans"]:
-                leans[number] = tuple(sorted({*leans.get(number, ()), *one["leans"]}))
-    return Arrived(texts, tuple(edits), leans, tuple(edits[new:]) if before < len(decided) else ())
+    for one in decided:
+        if one is not UNDECIDED:
+            texts.update(one.texts)
+            edits += one.edits
+            leans.update(one.leans)
+    new = [done for one in decided[before:] for done in one.edits]
+    return Arrived(texts, tuple(edits), leans, tuple(new))
 
 
 def _written(history: History, message: int) -> list[tuple[str, str]]:
@@ -253,4 +249,3 @@ def _written(history: History, message: int) -> list[tuple[str, str]]:
         for called in calls_of(history.dialect, history.messages[message])
         for name, text in texts_of(called)
     ]
-

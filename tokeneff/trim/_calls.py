@@ -54,8 +54,15 @@ def calls_of(dialect: str, message: Any) -> Iterator[Called]:
 def _called(call: Any, tool: Any, given: Any) -> Called:
     text = string(given)
     if text is None:
-        text = "" if given is None else json.dumps(plain(given), ensure_ascii=False, separators=(",", ":"))
+        text = "" if given is None else _json(given)
     return Called(string(call) or "", string(tool) or "", text)
+
+
+def _json(given: Any) -> str:
+    try:
+        return json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps(plain(given), ensure_ascii=False, separators=(",", ":"))
 
 
 def shows_a_file(tool: str, arguments: str) -> bool:
@@ -67,6 +74,6 @@ def shows_a_file(tool: str, arguments: str) -> bool:
     >>> shows_a_file("get_user_details", "{}"), shows_a_file("bash", '{"command":"make test"}')
     (False, False)
     """
-    return bool(_FILE_TOOL.search(tool)) or ("command" in arguments or "cmd" in arguments) and bool(
-        _SHOWS.search(arguments)
+    return bool(_FILE_TOOL.search(tool)) or (
+        ("command" in arguments or "cmd" in arguments) and bool(_SHOWS.search(arguments))
     )

@@ -5,20 +5,50 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 from tokeneff._forking import watch
 from tokeneff.trim._calls import Called, calls_of
-from tokeneff.trim._history import History, Spot
+from tokeneff.trim._history import History, Path, Spot
 from tokeneff.trim.kinds._earlier import Earlier
+from tokeneff.trim.kinds._kind import Back
 
 LEAST = 240
 """Characters of a text from which on it is looked up whether it stands there already."""
 _MOST = 256
 _MOST_SIZE = 32_000_000
 """Conversations, and characters of them."""
-_NAME = 100
+_NAME = 120
+
+
+class Done(NamedTuple):
+    """One edit of one text: what it takes to undo it, after those behind it are undone."""
+
+    path: Path
+    kind: str
+    back: Back
+    kept: str
+    """The name of the text before it in the vault; empty where ``back`` says how it is got."""
+    saved: int
+    """Characters."""
+
+
+class Decided(NamedTuple):
+    """What was decided about one message."""
+
+    texts: Mapping[Path, str]
+    edits: tuple[Done, ...]
+    leans: Mapping[int, tuple[int, ...]]
+
+
+UNDECIDED = Decided({}, (), {})
+"""It stays as it is."""
+
+
+def place_of(spot: Spot) -> str:
+    """Where a text is in its message, as text."""
+    return "/".join(map(str, spot.path[2:]))
 
 
 class Conversation:
@@ -29,7 +59,7 @@ class Conversation:
     """
 
     def __init__(self) -> None:
-        self.decided: list[Mapping[str, Any]] = []
+        self.decided: list[Decided] = []
         self.calls: dict[str, Called] = {}
         self._earlier = Earlier()
         self._read = 0
@@ -39,6 +69,10 @@ class Conversation:
     def size(self) -> int:
         """Characters."""
         return self._earlier.size + 1000 * len(self.decided)
+
+    def gone(self, sources: Collection[int | tuple[int, str]]) -> None:
+        """Nothing is to refer to these messages, and texts by their place in one."""
+        self._earlier.gone = sources
 
     def up_to(self, history: History, message: int) -> Earlier:
         """All that stands before a message, as it is sent; from now on it is that of the message itself, too."""
@@ -50,7 +84,7 @@ class Conversation:
                 spots.setdefault(spot.message, []).append(spot)
         for number in range(self._read, message):
             self._calls(history, number)
-            texts = {one["path"]: one["text"] for one in self.decided[number].values()}
+            texts = self.decided[number].texts
             for spot in spots.get(number, ()):
                 self.add(spot, texts.get(spot.path, spot.text))
         self._calls(history, message)
@@ -65,7 +99,7 @@ class Conversation:
         name = {"tool_result": "the result of", "document": "the document", "user": "the user's message"}[spot.kind]
         if spot.kind == "tool_result":
             name = f"{name} {_name(called)}" if called else f"{name} {spot.tool or 'a tool'}"
-        self._earlier.add(spot.message, json.dumps(spot.path[2:], separators=(",", ":")), name, text)
+        self._earlier.add(spot.message, place_of(spot), name, text)
 
     def _calls(self, history: History, message: int) -> None:
         for called in calls_of(history.dialect, history.messages[message]):
@@ -76,30 +110,29 @@ class Conversation:
 
 def texts_of(called: Called) -> list[tuple[str, str]]:
     """Long texts that a call was given, by the names of its arguments."""
-    try:
-        given = json.loads(called.arguments)
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(given, dict):
-        return []
-    found: dict[str, Any] = given
-    return [(name, text) for name, text in found.items() if isinstance(text, str) and len(text) >= 2 * LEAST]
+    return [(name, text) for name, text in _given(called).items() if isinstance(text, str) and len(text) >= 2 * LEAST]
 
 
 def _name(called: Called) -> str:
     """A call, so that who made it knows it again."""
+    given = _given(called)
+    short = {
+        name: one for name, one in given.items() if not isinstance(one, (str, list, dict)) or len(str(one)) < _NAME
+    }
+    told = json.dumps(short, ensure_ascii=False, separators=(",", ":")) if given else called.arguments
+    told = " ".join(told.split())
+    if len(told) > _NAME:
+        told = f"{told[: _NAME // 4]}…{told[-_NAME * 3 // 4 :]}"
+    return f"{called.tool} {told}".strip()
+
+
+def _given(called: Called) -> dict[str, Any]:
+    """Arguments of a call by name; none where they are written otherwise."""
     try:
         given = json.loads(called.arguments)
     except (ValueError, RecursionError):
-        given = None
-    if isinstance(given, dict):
-        found: dict[str, Any] = given
-        short = {name: one for name, one in found.items() if not isinstance(one, (str, list, dict)) or len(one) < _NAME}
-        told = json.dumps(short, ensure_ascii=False, separators=(",", ":"))
-    else:
-        told = called.arguments
-    told = " ".join(told.split())
-    return f"{called.tool} {told[:_NAME]}{'…' if len(told) > _NAME else ''}".strip()
+        return {}
+    return cast("dict[str, Any]", given) if isinstance(given, dict) else {}
 
 
 class Conversations:
@@ -113,7 +146,7 @@ class Conversations:
         self._size = 0
         watch(self)
 
-    def seen(self, chain: Sequence[bytes]) -> list[Mapping[str, Any]] | None:
+    def seen(self, chain: Sequence[bytes]) -> list[Decided] | None:
         """What was decided about all messages of this one; ``None`` where not all are known."""
         with self.guard:
             found = self._found.get(chain[-1]) if chain else None

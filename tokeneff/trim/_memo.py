@@ -86,7 +86,7 @@ class Memo:
 
     def add(self, key: bytes, body: bytes) -> bytes:
         """What is decided from now on: this, or what was already."""
-        found = self.get(key)
+        found = self.peek(key)
         if found is not None:
             return found
         there = self.store.add(key, self._codec.pack(key, Reply("bytes", (), body)), self._ttl)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple, TypeAlias
 
-_LINE = re.compile(r"^(?: *(\d+)([→\t]))?(.*)$", re.MULTILINE)
+_LINE = re.compile(r"^(?: *(\d{1,9})([→\t]))?(.*)$", re.MULTILINE)
 _KEY = re.compile(r'"(?:[^"\\]|\\.)*":')
 _DECODER = json.JSONDecoder()
 _ANCHOR = 12
 """Characters of a line that is looked up: shorter ones are everywhere."""
+_EACH = 3
+"""One of so many lines is looked up, by its length: in a text and in another it is the same ones."""
 _PLACES = 8
 """Where one line is remembered, at most: the newest."""
 _ALIKE = 16
@@ -19,13 +22,8 @@ _MOST = 4_000_000
 """Characters that are remembered of one conversation."""
 
 
-class Line(NamedTuple):
-    """A line without its number, which a file tool put there."""
-
-    number: int
-    """-1: it has none."""
-    mark: str
-    text: str
+Line: TypeAlias = tuple[str, str, str]
+"""A line's number, which a file tool put there, what is between, and the rest; without a number both are empty."""
 
 
 class Source(NamedTuple):
@@ -44,7 +42,7 @@ class Found(NamedTuple):
     start: int
     source: Source
     at: int
-    count: int
+    many: int
     size: int
 
 
@@ -56,10 +54,15 @@ class Earlier:
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
+        self.gone: Collection[int | tuple[int, str]] = ()
+        """Messages, or texts by their place in them, that are not sent any more, or not as they were."""
         self.size = 0
         self._names: dict[str, int] = {}
         self._lines: dict[str, list[tuple[int, int]]] = {}
         self._objects: dict[tuple[str, ...], list[tuple[int, dict[str, str]]]] = {}
+
+    def _is_gone(self, source: Source) -> bool:
+        return source.message in self.gone or (source.message, source.place) in self.gone
 
     def add(self, message: int, place: str, name: str, text: str) -> None:
         """From now on this stands there, too."""
@@ -71,11 +74,17 @@ class Earlier:
         number = len(self.sources)
         source = Source(message, place, told, lines_of(text))
         self.sources.append(source)
+        lookup = self._lines
         for at, line in enumerate(source.lines):
-            if len(line.text) >= _ANCHOR:
-                places = self._lines.setdefault(line.text, [])
-                places.append((number, at))
-                del places[:-_PLACES]
+            size = len(line[2])
+            if size >= _ANCHOR and size % _EACH == 0:
+                places = lookup.get(line[2])
+                if places is None:
+                    lookup[line[2]] = [(number, at)]
+                else:
+                    places.append((number, at))
+                    if len(places) > _PLACES:
+                        del places[0]
         if (members := members_of(text)) is not None:
             alike = self._objects.setdefault(tuple(members), [])
             alike.append((number, members))
@@ -87,13 +96,16 @@ class Earlier:
         at = done = 0
         while at < len(lines):
             best: Found | None = None
-            for number, place in self._lines.get(lines[at].text, ()) if len(lines[at].text) >= _ANCHOR else ():
-                one = _extended(lines, at, done, self.sources[number], place)
+            for number, place in self._lines.get(lines[at][2], ()):
+                source = self.sources[number]
+                if bool(lines[at][0]) != bool(source.lines[place][0]) or self._is_gone(source):
+                    continue
+                one = _extended(lines, at, done, source, place)
                 best = one if best is None or one.size > best.size else best
             if best is None:
                 at += 1
                 continue
-            at = best.start + best.count
+            at = best.start + best.many
             if best.size >= least:
                 found.append(best)
                 done = at
@@ -103,6 +115,8 @@ class Earlier:
         """The object of the same keys of which most stands there, and those members that do not."""
         best: tuple[int, int] | None = None
         for number, other in self._objects.get(tuple(members), ()):
+            if self._is_gone(self.sources[number]):
+                continue
             same = sum([len(value) for key, value in members.items() if other[key] == value])
             if best is None or same >= best[0]:
                 best = same, number
@@ -122,33 +136,32 @@ def _extended(lines: list[Line], at: int, done: int, source: Source, place: int)
     there = place - 1
     while start > done and there >= 0 and _goes_on(lines, others, start - 1, there, 1):
         start, there = start - 1, there - 1
-    size = sum([len(line.text) + 1 for line in lines[start:end]])
+    size = sum([len(line[2]) + 1 for line in lines[start:end]])
     return Found(start, source, there + 1, end - start, size)
 
 
 def _goes_on(lines: list[Line], others: list[Line], at: int, there: int, step: int = -1) -> bool:
     """Whether a line and its neighbour, which is known to stand there, do so together."""
-    one, other = lines[at], others[there]
-    if one.text != other.text:
+    (number, _, text), (other, _, same) = lines[at], others[there]
+    if text != same or bool(number) != bool(other):
         return False
-    beside, beyond = lines[at + step], others[there + step]
-    return (one.number + step == beside.number if one.number >= 0 else beside.number < 0) and (
-        other.number + step == beyond.number if other.number >= 0 else beyond.number < 0
-    )
+    return _follows(number, lines[at + step][0], step) and _follows(other, others[there + step][0], step)
+
+
+def _follows(number: str, beside: str, step: int) -> bool:
+    """Whether numbers of neighbours are so, or both have none."""
+    return int(number) + step == int(beside) if number and beside else number == beside
 
 
 def lines_of(text: str) -> list[Line]:
     """Lines, and their numbers.
 
     >>> lines_of("1→def f():\\n2→    pass")
-    [Line(number=1, mark='→', text='def f():'), Line(number=2, mark='→', text='    pass')]
+    [('1', '→', 'def f():'), ('2', '→', '    pass')]
     """
     if "→" not in text and "\t" not in text:
-        return [Line(-1, "", line) for line in text.split("\n")]
-    return [
-        Line(int(number), mark, rest) if number and len(number) < 10 else Line(-1, "", f"{number}{mark}{rest}")
-        for number, mark, rest in _LINE.findall(text)
-    ]
+        return [("", "", line) for line in text.split("\n")]
+    return _LINE.findall(text)
 
 
 def members_of(text: str) -> dict[str, str] | None:

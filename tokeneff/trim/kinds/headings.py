@@ -9,16 +9,18 @@ from itertools import groupby
 from tokeneff.trim.kinds._kind import Back, Context, Edit, Kind, nothing
 
 _MATCH = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:]{6,}):(?=\d+:)")
+_FIRST = re.compile(r"^([^\s:]{6,}|[A-Za-z]:[\\/][^\s:]+):\d+:.*\n\1:\d+:", re.MULTILINE)
 _LEAST = 3
 """Matches in one file."""
 
 
 def _edit(text: str, context: Context) -> Edit | None:
-    if text.count(":") < 2 * _LEAST:
+    if _FIRST.search(text) is None:
         return None
     made: list[str] = []
     back: list[tuple[int, int]] = []
     below = False
+    path: str
     for path, group in groupby(text.split("\n"), _path):
         lines = list(group)
         gathered = bool(path) and len(lines) >= _LEAST

@@ -19,6 +19,7 @@ def _edit(text: str, context: Context) -> Edit | None:
     if members is None or found is None:
         return None
     source, changed = found
+    told = ""
     if changed:
         told = ",".join([f"{key}{value}" for key, value in changed.items()])
         short = f"[as {source.name} above, but with {{{told}}}]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tokeneff.trim.kinds._kind import Back, Context, Edit, Kind, nothing
+from tokeneff.trim.kinds._kind import Back, Context, Edit, Kind
 
 _PADDED = re.compile(r"^ +(?=\d+[→\t])", re.MULTILINE)
 _NUMBERED = re.compile(r"^( *\d+)(?=[→\t])", re.MULTILINE)
@@ -16,14 +16,11 @@ def _edit(text: str, context: Context) -> Edit | None:
     first = _PADDED.search(text)
     if first is None:
         return None
-    found = _NUMBERED.findall(text, first.start())
-    width = len(found[0])
-    if len(found) < _LINES or any(len(number) != width for number in found):
+    found = _NUMBERED.findall(text)
+    if len(found) < _LINES or len(set(map(len, found))) > 1:  # of one width: so they can be aligned again
         return None
     short, lines = _PADDED.subn("", text)
-    if lines < _LINES or _undo(short, (width,), nothing) != text:
-        return None
-    return Edit(short, (width,), sure=lines)
+    return Edit(short, (len(found[0]),), sure=lines) if lines >= _LINES else None
 
 
 def _undo(text: str, back: Back, earlier: Callable[[int, str], str]) -> str:

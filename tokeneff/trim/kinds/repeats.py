@@ -18,15 +18,15 @@ def _edit(text: str, context: Context) -> Edit | None:
     lines = lines_of(text)
     blocks = context.earlier.blocks(lines, _LEAST)
     made: list[str] = []
-    back: list[tuple[int, int, str, int, int, int, str]] = []
+    back: list[tuple[int, int, str, int, int, str, str]] = []
     at = saved = 0
     for block in blocks:
         made += map(_written, lines[at : block.start])
         first = lines[block.start]
-        back.append((len(made), block.source.message, block.source.place, block.at, block.count, first.number, first.mark))
+        back.append((len(made), block.source.message, block.source.place, block.at, block.many, first[0], first[1]))
         made.append(_told(lines, block))
         saved += block.size - len(made[-1])
-        at = block.start + block.count
+        at = block.start + block.many
     if not back or saved < _LEAST // 2:
         return None
     short = "\n".join((*made, *map(_written, lines[at:])))
@@ -37,24 +37,24 @@ def _edit(text: str, context: Context) -> Edit | None:
 
 
 def _written(line: Line) -> str:
-    return f"{line.number}{line.mark}{line.text}" if line.number >= 0 else line.text
+    return f"{line[0]}{line[1]}{line[2]}"
 
 
 def _told(lines: list[Line], block: Found) -> str:
     """The line that stands instead."""
-    first, last = lines[block.start], lines[block.start + block.count - 1]
-    there, then = block.source.lines[block.at], block.source.lines[block.at + block.count - 1]
-    whole = block.count == len(block.source.lines)
-    if block.count == len(lines) and whole and (first.number, last.number) == (there.number, then.number):
+    first, last = lines[block.start], lines[block.start + block.many - 1]
+    there, then = block.source.lines[block.at], block.source.lines[block.at + block.many - 1]
+    whole = block.many == len(block.source.lines)
+    if block.many == len(lines) and whole and (first[0], last[0]) == (there[0], then[0]):
         return f"[identical to {block.source.name} above]"
-    own = f"lines {first.number}-{last.number}" if first.number >= 0 else f"{block.count} lines"
-    if there.number >= 0:
-        same = (first.number, last.number) == (there.number, then.number)
-        other = "" if same else f"lines {there.number}-{then.number} of "
+    own = f"lines {first[0]}-{last[0]}" if first[0] else f"{block.many} lines"
+    if there[0]:
+        same = (first[0], last[0]) == (there[0], then[0])
+        other = "" if same else f"lines {there[0]}-{then[0]} of "
     elif whole:
         other = "all of "
     else:
-        other = f"from {_words(there.text)} to {_words(then.text)} in "
+        other = f"from {_words(there[2])} to {_words(then[2])} in "
     return f"[{own} identical to {other}{block.source.name} above]"
 
 
@@ -72,7 +72,7 @@ def _restored(text: str, back: Back, there: Callable[[int, str], list[Line]]) ->
     for at, message, place, start, count, number, mark in reversed(back):
         found = there(message, place)[start : start + count]
         lines[at : at + 1] = [
-            _written(Line(number + step if number >= 0 else -1, mark, line.text)) for step, line in enumerate(found)
+            f"{int(number) + step if number else ''}{mark}{line[2]}" for step, line in enumerate(found)
         ]
     return "\n".join(lines)
 

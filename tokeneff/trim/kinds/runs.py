@@ -21,7 +21,7 @@ def _edit(text: str, context: Context) -> Edit | None:
     for line, group in groupby(text.split("\n")):
         times = len(list(group))
         if len(line) >= 200:
-            line = _RUN.sub(lambda found: _shorter(found, context), line)  # noqa: PLW2901
+            line = _RUN.sub(lambda found: _shorter(found, context), line)
         told = f"[the line above {times - 1} times more]"
         if times < _LINES or (len(line) + 1) * (times - 1) < len(told) + 32:
             made += [line] * times

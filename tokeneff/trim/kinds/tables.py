@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from tokeneff.trim.kinds._kind import Back, Context, Edit, Kind
 
@@ -40,43 +40,42 @@ def _written(value: Any, escaped: bool) -> str:
 
 def _tabled(value: Any, depth: int) -> Any:
     """The value with its tables as such; the very same where there is none."""
-    if depth > _DEEPEST:
+    if depth > _DEEPEST or not value:
         return value
     if isinstance(value, dict):
-        made = {name: _tabled(one, depth + 1) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
-        return made if any(made[name] is not value[name] for name in made) else value  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(value, list) or not value:
-        return value
-    items: list[Any] = value
+        fields = cast("dict[str, Any]", value)
+        made = {name: _tabled(one, depth + 1) for name, one in fields.items()}
+        return made if any(made[name] is not fields[name] for name in made) else fields
+    if not isinstance(value, list):
+        return cast("Any", value)
+    items = cast("list[Any]", value)
     if _objects(items):
-        return _table(items, lambda rows: {"rows": rows}, [items]) or value
-    if all(isinstance(one, list) and _objects(one) for one in items):
-        flat = [one for group in items for one in group]
-        made = _table(flat, lambda rows: {"groups": rows}, items)
-        if made is not None:
-            return made
-    made = [_tabled(one, depth + 1) for one in items]
-    return made if any(new is not old for new, old in zip(made, items, strict=True)) else items
+        table = _table(items, "rows", [items])
+        if table is not None:
+            return table
+    elif all(isinstance(one, list) and _objects(cast("list[Any]", one)) for one in items):
+        table = _table([one for group in items for one in group], "groups", items)
+        if table is not None:
+            return table
+    changed = [_tabled(one, depth + 1) for one in items]
+    return changed if any(new is not old for new, old in zip(changed, items, strict=True)) else items
 
 
 def _objects(items: Sequence[Any]) -> TypeGuard[list[dict[str, Any]]]:
     return bool(items) and isinstance(items[0], dict) and bool(items[0]) and all(isinstance(one, dict) for one in items)
 
 
-def _table(objects: list[dict[str, Any]], shape: Callable[[Any], dict[str, Any]], groups: list[Any]) -> Any:
+def _table(objects: list[dict[str, Any]], shape: str, groups: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
     """The table; ``None`` where they are not all alike, or it saves too little."""
-    if len(objects) < 2:
-        return None
-    columns = _columns(objects)
+    columns = _columns(objects) if len(objects) > 1 else []
     names = [".".join(path) for path in columns]
-    if not columns or sum(map(len, names)) * (len(objects) - 1) < _LEAST or len(set(names)) < len(names):
+    # each name, its quotes and colon are said once, and not in each row; a table as such takes as much again
+    saved = (sum(map(len, names)) + 3 * len(names)) * (len(objects) - 1) - 30
+    if saved < _LEAST or len(set(names)) < len(names):
         return None
     rows = iter([[_at(one, path) for path in columns] for one in objects])
     grouped = [[next(rows) for _ in group] for group in groups]
-    made = shape(grouped[0] if groups[0] is objects else grouped)
-    if len(json.dumps(objects)) - len(json.dumps(made)) - len(json.dumps(names)) < _LEAST:
-        return None
-    return {"columns": names, **made}
+    return {"columns": names, shape: grouped if shape == "groups" else grouped[0]}
 
 
 def _columns(objects: list[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -103,10 +102,10 @@ def _at(one: dict[str, Any], path: tuple[str, ...]) -> Any:
 
 def _untabled(value: Any) -> Any:
     if isinstance(value, list):
-        return [_untabled(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_untabled(one) for one in cast("list[Any]", value)]
     if not isinstance(value, dict):
-        return value
-    fields: dict[str, Any] = value
+        return cast("Any", value)
+    fields = cast("dict[str, Any]", value)
     names = list(fields)
     if names == ["columns", "rows"]:
         return [_object(fields["columns"], row) for row in fields["rows"]]
