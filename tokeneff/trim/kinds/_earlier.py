@@ -7,13 +7,13 @@ import re
 from collections.abc import Collection
 from typing import Any, NamedTuple, TypeAlias
 
+from tokeneff.trim.kinds.json import minified, spaced
+
 _LINE = re.compile(r"^(?: *(\d{1,9})([→\t]))?(.*)$", re.MULTILINE)
 _KEY = re.compile(r'"(?:[^"\\]|\\.)*":')
 _DECODER = json.JSONDecoder()
 _ANCHOR = 12
 """Characters of a line that is looked up: shorter ones are everywhere."""
-_EACH = 3
-"""One of so many lines is looked up, by its length: in a text and in another it is the same ones."""
 _PLACES = 8
 """Where one line is remembered, at most: the newest."""
 _ALIKE = 16
@@ -77,7 +77,7 @@ class Earlier:
         lookup = self._lines
         for at, line in enumerate(source.lines):
             size = len(line[2])
-            if size >= _ANCHOR and size % _EACH == 0:
+            if size >= _ANCHOR:
                 places = lookup.get(line[2])
                 if places is None:
                     lookup[line[2]] = [(number, at)]
@@ -86,8 +86,8 @@ class Earlier:
                     if len(places) > _PLACES:
                         del places[0]
         if (members := members_of(text)) is not None:
-            alike = self._objects.setdefault(tuple(members), [])
-            alike.append((number, members))
+            alike = self._objects.setdefault(tuple(members[0]), [])
+            alike.append((number, members[0]))
             del alike[:-_ALIKE]
 
     def blocks(self, lines: list[Line], least: int) -> list[Found]:
@@ -164,20 +164,29 @@ def lines_of(text: str) -> list[Line]:
     return _LINE.findall(text)
 
 
-def members_of(text: str) -> dict[str, str] | None:
-    """Members of a JSON object as they are written; ``None`` where it is none without blanks between its parts.
+def members_of(text: str) -> tuple[dict[str, str], bool] | None:
+    """Members of a JSON object without blanks between their parts, and whether there was one behind each comma and
+    colon; ``None`` where it is no object, or written otherwise.
 
-    >>> members_of('{"a":1,"b":[2,3]}'), members_of('{"a": 1}')
-    ({'"a":': '1', '"b":': '[2,3]'}, None)
+    >>> members_of('{"a":1,"b":[2,3]}'), members_of('{"a": 1}'), members_of('{ "a": 1}')
+    (({'"a":': '1', '"b":': '[2,3]'}, False), ({'"a":': '1'}, True), None)
     """
     if len(text) < 2 or text[0] != "{" or text[-1] != "}":
         return None
+    short = minified(text)
+    if short != text and spaced(short) != text:
+        return None
+    members = _members(short)
+    return None if members is None else (members, short != text)
+
+
+def _members(text: str) -> dict[str, str] | None:
     found: dict[str, str] = {}
     at = 1
     try:
         while True:
             key = _KEY.match(text, at)
-            if key is None or text[key.end()] in " \t\r\n" or key[0] in found:
+            if key is None or key[0] in found:
                 return None
             _, end = _raw(text, key.end())
             found[key[0]] = text[key.end() : end]

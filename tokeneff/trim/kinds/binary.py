@@ -72,8 +72,8 @@ def _reads(data: bytes, text: str) -> bool:
 KIND = Kind(
     "binary",
     lossless=True,
-    why="No model reads the bytes of a picture or an archive from base64; texts in base64, and short data that may have "
-    "to be handed on, stay.",
+    why="No model reads the bytes of a picture or an archive from base64; texts in base64, and short data that may "
+    "have to be handed on, stay.",
     edit=_edit,
     undo=kept,
 )

@@ -20,24 +20,27 @@ def _edit(text: str, context: Context) -> Edit | None:
     made: list[str] = []
     back: list[tuple[int, int]] = []
     below = False
-    path: str
-    for path, group in groupby(text.split("\n"), _path):
-        lines = list(group)
-        gathered = bool(path) and len(lines) >= _LEAST
-        if made and made[-1] and lines[0] and (gathered or below):  # an empty line tells where they end
+    for path, own in _groups(text.split("\n")):
+        gathered = bool(path) and len(own) >= _LEAST
+        if made and made[-1] and own[0] and (gathered or below):  # an empty line tells where they end
             made.append("")
             back.append((len(made) - 1, 0))
         below = gathered
         if not gathered:
-            made += lines
+            made += own
             continue
-        back.append((len(made), len(lines)))
+        back.append((len(made), len(own)))
         made.append(path)
-        made += [line[len(path) + 1 :] for line in lines]
+        made += [line[len(path) + 1 :] for line in own]
     short = "\n".join(made)
     if not back or len(short) >= len(text) or _undo(short, tuple(back), nothing) != text:
         return None
     return Edit(short, tuple(back), sure=(len(text) - len(short)) // 8)
+
+
+def _groups(lines: list[str]) -> list[tuple[str, list[str]]]:
+    """Lines in a row by their file; those that are no matches have none."""
+    return [(path, list(group)) for path, group in groupby(lines, key=_path)]
 
 
 def _path(line: str) -> str:
@@ -48,8 +51,8 @@ def _path(line: str) -> str:
 def _undo(text: str, back: Back, earlier: Callable[[int, str], str]) -> str:
     lines = text.split("\n")
     for at, count in reversed(back):
-        path = lines[at]
-        lines[at : at + count + 1] = [f"{path}:{line}" for line in lines[at + 1 : at + count + 1]]
+        name = lines[at]
+        lines[at : at + count + 1] = [f"{name}:{line}" for line in lines[at + 1 : at + count + 1]]
     return "\n".join(lines)
 
 

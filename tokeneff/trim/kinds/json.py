@@ -14,8 +14,8 @@ _OUTSIDE = re.compile(rf"({_STRING})|[ \t\r\n]+", re.DOTALL)
 _COMMAS = re.compile(rf"({_STRING})|([,:])", re.DOTALL)
 _OPENS = re.compile(r"^[ \t]*[{\[](?=\s*$|\{?\")", re.MULTILINE)
 _DECODER = json.JSONDecoder()
-_LEAST = 16
-"""Characters to be saved: fewer are never as many tokens."""
+_LEAST = 6
+"""Characters to be saved."""
 _MOST_PARTS = 200
 _CHARACTERS = 3
 """Of blanks that are one token, at most, on the average of all that were seen."""

@@ -47,7 +47,7 @@ def _tabled(value: Any, depth: int) -> Any:
         made = {name: _tabled(one, depth + 1) for name, one in fields.items()}
         return made if any(made[name] is not fields[name] for name in made) else fields
     if not isinstance(value, list):
-        return cast("Any", value)
+        return value
     items = cast("list[Any]", value)
     if _objects(items):
         table = _table(items, "rows", [items])
@@ -62,7 +62,7 @@ def _tabled(value: Any, depth: int) -> Any:
 
 
 def _objects(items: Sequence[Any]) -> TypeGuard[list[dict[str, Any]]]:
-    return bool(items) and isinstance(items[0], dict) and bool(items[0]) and all(isinstance(one, dict) for one in items)
+    return bool(items) and bool(items[0]) and all(isinstance(one, dict) for one in items)
 
 
 def _table(objects: list[dict[str, Any]], shape: str, groups: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
@@ -104,7 +104,7 @@ def _untabled(value: Any) -> Any:
     if isinstance(value, list):
         return [_untabled(one) for one in cast("list[Any]", value)]
     if not isinstance(value, dict):
-        return cast("Any", value)
+        return value
     fields = cast("dict[str, Any]", value)
     names = list(fields)
     if names == ["columns", "rows"]:
