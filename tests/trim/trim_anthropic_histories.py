@@ -121,7 +121,7 @@ def _model(r: Random, kind: Any, block: dict[str, Any]) -> Any:
 TURNS: tuple[tuple[Callable[[Random], list[Message]], int], ...] = (
     (user, 1),
     (answer, 4),
-    (cited, 1),
+    (cited, 2),
     (tools, 8),
     (served, 1),
 )

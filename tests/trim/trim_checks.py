@@ -97,6 +97,8 @@ def _set(value: Any, path: Path, one: str) -> None:
 
 def _assert_rules(dialect: str, body: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     own, changed_to = dumped(messages_in(dialect, body)), dumped(messages_in(dialect, new))
+    if isinstance(own[0], str):
+        return
     calls, answers = _pairs(own)
     new_calls, new_answers = _pairs(changed_to)
     assert new_calls - new_answers == calls - answers
@@ -104,6 +106,11 @@ def _assert_rules(dialect: str, body: Mapping[str, Any], new: Mapping[str, Any])
     assert _spoken(own, ("system", "developer")) == _spoken(changed_to, ("system", "developer"))
     users, new_users = _spoken(own, ("user",)), _spoken(changed_to, ("user",))
     assert users[-1:] == new_users[-1:]
+    cited = _cited(own)
+    assert all(one in cited for one in _cited(changed_to))
+    assert _kept(own) == _kept(changed_to)
+    assert all(one in _led(own) for one in _led(changed_to))
+    assert _going_on(own) == _going_on(changed_to)
     assert [thought for thought in _thoughts(changed_to) if thought not in _thoughts(own)] == []
 
 
@@ -111,7 +118,8 @@ def _pairs(messages: list[Any]) -> tuple[set[str], set[str]]:
     calls: set[str] = set()
     answers: set[str] = set()
     for part in _all(messages):
-        kind = part.get("type", "")
+        kind = part.get("type")
+        kind = kind if isinstance(kind, str) else ""
         if kind in ("function", "custom", "tool_use", "mcp_approval_request"):
             calls.add(part.get("id", ""))
         elif kind == "tool_result":
@@ -152,6 +160,62 @@ def _spoken(messages: list[Any], roles: tuple[str, ...]) -> list[Any]:
             content = [part for part in content if not isinstance(part, dict) or part.get("type") != "tool_result"]
         if content != []:
             found.append(content)
+    return found
+
+
+_KEPT = ("item_reference", "compaction", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response")
+
+
+def _kept(messages: list[Any]) -> list[Any]:
+    """What only the provider knows the use of, and where the caller wants the cache to end."""
+    found = [part for part in _all(messages) if part.get("type") in _KEPT]
+    marks = [part["cache_control"] for part in _all(messages) if "cache_control" in part]
+    return [
+        *found,
+        *marks,
+        *[part["prompt_cache_breakpoint"] for part in messages if "prompt_cache_breakpoint" in part],
+    ]
+
+
+def _led(items: list[Any]) -> list[Any]:
+    """Of a responses request: each call with the reasoning that led to it."""
+    found: list[Any] = []
+    thought: Any = None
+    for item in items:
+        kind = item.get("type", "message")
+        if kind == "reasoning":
+            thought = item
+        elif item.get("role") == "user":
+            thought = None
+        elif isinstance(kind, str) and kind.endswith("_call"):
+            found.append((item, thought))
+    return found
+
+
+def _going_on(messages: list[Any]) -> list[Any]:
+    """Of a request to Anthropic: what the model thought in the turn that is going on."""
+    start = 0
+    for place, message in enumerate(messages):
+        content = message.get("content")
+        blocks = content if isinstance(content, list) else [{}]
+        if message.get("role") == "user" and any(
+            not isinstance(block, dict) or block.get("type") != "tool_result" for block in blocks
+        ):
+            start = place
+    return [part for part in _thoughts(messages[start:]) if part["type"] != "reasoning"]
+
+
+def _cited(messages: list[Any]) -> list[Any]:
+    """Texts with citations, each with all that these may count."""
+    found: list[Any] = []
+    documents: list[Any] = []
+    for part in _all(messages):
+        if part.get("type") == "tool_result" and isinstance(part.get("content"), list):
+            documents += [inner for inner in part["content"] if inner["type"] in ("document", "search_result")]
+        elif part.get("type") in ("document", "search_result", "web_search_tool_result"):
+            documents.append(part)
+        elif part.get("citations") and part.get("type") == "text":
+            found.append((part, list(documents)))
     return found
 
 

@@ -50,7 +50,8 @@ def histories(dialect: str | None = None, nasty: bool = False, most: int = 12) -
     """Requests of up to ``most`` turns, in one dialect or in any."""
     numbers = st.integers(0, 2**32 - 1)
     chosen = st.sampled_from(DIALECTS) if dialect is None else st.just(dialect)
-    return st.builds(history, chosen, st.lists(numbers, max_size=most), numbers, st.just(nasty))
+    seeds = st.integers(0, most).flatmap(lambda count: st.lists(numbers, min_size=count, max_size=count))
+    return st.builds(history, chosen, seeds, numbers, st.just(nasty))
 
 
 def random_history(seed: int, nasty: bool = False, most: int = 12) -> Asked:

@@ -79,7 +79,7 @@ def _content(message: Mapping[str, Any], who: Who, call: str, found: Gathering) 
     if not listed(content):
         found.wrong("has no content")
         return
-    for place, part in parts_of(content):
+    for place, part in found.blocks(content):
         found.mark(part)
         name = named(part, "type")
         if name in ("image_url", "input_audio", "file") and who in ("assistant", "system"):

@@ -31,16 +31,20 @@ def exchanges_of(dialect: str, saids: Sequence[Said], newest: int) -> tuple[Exch
 def _rows(dialect: str, saids: Sequence[Said]) -> list[tuple[int, int]]:
     """Each turn of the model's with the results behind it."""
     rows: list[tuple[int, int]] = []
-    within, answered, thought = False, False, False
+    within, answered, thought = False, False, -1
     for place, said in enumerate(saids):
         if said.who == "assistant":
             # Of a row of items only the first shows the reasoning that they all came from.
-            if within and (not answered or (thought and not said.thinking)):
-                rows[-1] = (rows[-1][0], place + 1)
-                thought = thought or (dialect == "responses" and said.thinking)
+            if (within and not answered) or (thought >= 0 and not said.thinking):
+                first = rows[-1][0] if thought < 0 else thought
+                while rows[-1][0] > first:
+                    rows.pop()
+                rows[-1] = (first, place + 1)
             else:
+                thought = -1
                 rows.append((place, place + 1))
-                thought = dialect == "responses" and said.thinking
+            if thought < 0 and said.thinking and dialect == "responses":
+                thought = rows[-1][0]
             within, answered = True, False
         elif said.answers or said.who == "results":
             if within:
@@ -49,7 +53,7 @@ def _rows(dialect: str, saids: Sequence[Said]) -> list[tuple[int, int]]:
                 rows.append((place, place + 1))
             within, answered = said.who == "results", True
         else:
-            within = thought = False
+            within, thought = False, -1 if said.who == "user" else thought
     return rows
 
 

@@ -28,7 +28,7 @@ def read(message: Mapping[str, Any]) -> Said | None:
         elif who != "system":
             found.parts.append(Part(("content",), who))
         return found.said(who)
-    blocks = parts_of(content) if listed(content) is not None else []
+    blocks = found.blocks(content) if listed(content) is not None else []
     if not blocks:
         found.wrong(EMPTY)
     only_results, first = bool(blocks), ""

@@ -66,7 +66,7 @@ def _message(item: Mapping[str, Any], found: Gathering) -> Said | None:
         return found.said(who)
     if listed(content) is None:
         found.wrong("has no content")
-    for place, part in parts_of(content):
+    for place, part in found.blocks(content):
         found.mark(part)
         name = named(part, "type")
         if (who == "assistant") == name.startswith("input_"):

@@ -88,6 +88,13 @@ class Gathering:
         """The first fault counts."""
         self.fault = self.fault or fault
 
+    def blocks(self, content: object) -> list[tuple[int, Mapping[str, Any]]]:
+        """The parts of a message's content; others than objects are wrong there."""
+        found = parts_of(content)
+        if len(found) != len(items(content)):
+            self.wrong("has a part that is no object")
+        return found
+
     def mark(self, block: Mapping[str, Any]) -> bool:
         """Take note of a breakpoint."""
         for name in MARKS:
