@@ -6,9 +6,9 @@ FOLDER holds trace files, as ``tokeneff replay`` reads them (default: the enviro
 ../shared/data/traces by the checkout). ``--peers``: those that are installed (langchain, litellm, headroom-ai) run in
 the same way; one that is not is left out with a line. ``--half``: only conversations of one half (by their ids' hash).
 
-Each request of a conversation goes through a policy, then to a simulator of the provider's cache, with breakpoints after
-the system prompt and at the newest message; recorded replies stay as they were. Of Claude Code, whose logs leave out
-system prompt and tools, these count by its usage. Columns: tokens and input dollars against the requests as
+Each request of a conversation goes through a policy, then to a simulator of the provider's cache, with breakpoints
+after the system prompt and at the newest message; recorded replies stay as they were. Claude Code's logs leave out its
+system prompt and tools: these count by its usage. Columns: tokens and input dollars against the requests as
 recorded; the conversation that got dearest, and how many by more than 0.5 %; identifiers (words with a digit) that the
 next recorded turn uses and that were left out; the share of each request that the next begins with; requests that a
 provider would refuse; milliseconds that the policy took.
@@ -30,12 +30,13 @@ from tokeneff.tokens import counter
 from tokeneff.traces import read, tools_beside
 from tokeneff.trim._arriving import Arriving
 from tokeneff.trim._changing import replaced
+from tokeneff.trim._gate import may_shorten
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._planning import Planner, Request
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._replay import Market, Policy, Sent, Sums, Turn, market, replay, total, turns
+from tokeneff.trim._replay import Market, Policy, Sent, Sums, Turn, chatted, market, replay, total, turns
 from tokeneff.trim._vault import Vault
 
 DEFAULT = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "traces"
@@ -66,6 +67,10 @@ class Run(NamedTuple):
     name: str
     make: Callable[[Market], Policy]
     by_market: bool = False
+    """Whether it decides by the market."""
+    chat: bool = False
+    """Whether it needs requests in the form of chat completions."""
+    ours: bool = True
 
 
 def main() -> int:
@@ -94,8 +99,9 @@ def main() -> int:
         conversations = [one for one in _conversations(path) if given.half is None or half(one) == given.half]
         limit = _limit(conversations)
         runs = [*ours(), *(_peers(limit) if given.peers else ())]
+        chat = [chatted(one) for one in conversations] if given.peers else []
         for run in runs:
-            dearer += _table(path.stem, run, conversations, markets)
+            dearer += _table(path.stem, run, chat if run.chat else conversations, markets)
     print(f"\nconversations that ours made more than {WORSE:.1%} dearer, over all price models: {dearer}")
     return 1 if dearer else 0
 
@@ -119,7 +125,7 @@ def _limit(conversations: Sequence[Sequence[Turn]]) -> int:
 
 def ours() -> Iterator[Run]:
     """Our own settings."""
-    yield Run("arrival", lambda place: Ours(place, history=False))
+    yield Run("arrival", lambda place: Ours(place, history=False), by_market=True)
     yield Run("history", lambda place: Ours(place, arrival=False), by_market=True)
     yield Run("default", Ours, by_market=True)
 
@@ -142,22 +148,23 @@ class Ours:
         texts: Mapping[Any, str] = {}
         leans: Mapping[int, Sequence[int]] = {}
         if self.arrival:
-            arrived = self.arriving.known(history) or self.arriving.arrive(history, turn.model)
+            first = len(turn.plain.chain) - len(history.messages) + history.arrived
+            since = history.arrived if may_shorten(self.place.rule, turn.plain, first) else len(history.messages)
+            arrived = self.arriving.known(history) or self.arriving.arrive(history, turn.model, since)
             texts, leans = arrived.texts, arrived.leans
         if not self.history:
             return Sent(replaced(history, texts) if texts else turn.body)
         rates = self.place.rates(turn.plain.total)
-        request = Request(
-            history, self.place.rule, rates, turn.plain, turn.pieces, turn.at, self.outlook, texts, leans
-        )
+        request = Request(history, self.place.rule, rates, turn.plain, turn.pieces, turn.at, self.outlook, texts, leans)
         planned = self.planner.plan(request)
         return Sent(planned.body, planned.pieces)
 
 
 def _peers(limit: int) -> Iterator[Run]:
-    from trim_peers import peers  # pyright: ignore[reportMissingImports]
+    from trim_peers import peers
 
-    yield from (Run(name, make) for name, make in peers(limit))
+    for name, make in peers(limit):
+        yield Run(f"{name} (kept: {limit:,} tokens)", make, chat=True, ours=False)
 
 
 def _table(name: str, run: Run, conversations: list[list[Turn]], markets: list[Market]) -> int:
@@ -172,7 +179,7 @@ def _table(name: str, run: Run, conversations: list[list[Turn]], markets: list[M
         rows = [replay(one, run.make(group[0]), group) for one in conversations]
         for column, place in enumerate(group):
             dearer += _row(place, [row[column] for row in rows], conversations)
-    return 0 if run.make not in [one.make for one in ours()] and run.name not in ("arrival", "history", "default") else dearer
+    return dearer if run.ours else 0
 
 
 def _row(place: Market, sums: list[Sums], conversations: list[list[Turn]]) -> int:

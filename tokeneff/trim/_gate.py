@@ -106,6 +106,20 @@ class Verdict(NamedTuple):
     """Nano-dollars that the conversation is likely to cost less in all."""
 
 
+def may_shorten(rule: Rule, plain: Pieces, arrived: int) -> bool:
+    """Whether what has just arrived may be made shorter.
+
+    A prompt that is shorter than the least that a provider caches costs more than a longer one that is cached. As long
+    as all before the new messages does not reach that size by itself, they stay as they are; once it does, it always
+    will.
+
+    Args:
+        plain: the request without us. arrived: the first piece that is new.
+    """
+    before = plain.ends[arrived - 1] if 0 < arrived <= len(plain.ends) else 0
+    return rule.engine == "none" or before >= rule.minimum
+
+
 def decide(case: Case) -> Verdict | None:
     """What to leave out of a request, if anything: the choice that is likely to save most, of those it can afford.
 

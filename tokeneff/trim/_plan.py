@@ -18,8 +18,8 @@ from tokeneff._forking import watch
 from tokeneff._plain import fields, items
 from tokeneff.trim._history import History, Path, Spot
 
-KEEP = 4
-"""Turns of the model whose results stay: the newest, which it has not seen yet, and three more."""
+KEEP = 3
+"""Turns of the model whose results stay: the newest, which it has not seen yet, and two more."""
 LEAST = 600
 """Characters of a result that is worth the words that replace it."""
 _SHARE = 2

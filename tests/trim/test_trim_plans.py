@@ -1,0 +1,335 @@
+"""What of histories is left out, and when: the gate, its purse, and batches that stay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tokeneff.prices import Prices
+from tokeneff.promptcache import Pieces, State, rule_of, serve
+from tokeneff.tokens import counter
+from tokeneff.trim._batches import Batch, Batches
+from tokeneff.trim._changing import replaced
+from tokeneff.trim._gate import Case, Course, Option, decide, edited, may_shorten
+from tokeneff.trim._outlook import Outlook, prior
+from tokeneff.trim._plan import clearings, is_cleared, words_of
+from tokeneff.trim._planning import Planned, Planner, Request, aligned
+from tokeneff.trim._reading import history_of
+from tokeneff.trim._validity import fault_of
+
+PRICES = Prices()
+MARKETS = (
+    ("claude-opus-5", "anthropic"),
+    ("claude-sonnet-5-5", "anthropic"),
+    ("gpt-4o", "openai"),
+    ("gpt-5.6-sol", "openai"),
+    ("deepseek-chat", "deepseek"),
+    ("command-r", "cohere"),
+)
+
+
+class Shelf:
+    """A store in a dict."""
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.kept.get(key)
+
+    def add(self, key: bytes, body: bytes) -> bytes:
+        return self.kept.setdefault(key, body)
+
+
+def conversation(sizes: Sequence[int], *, seed: int = 0) -> list[dict[str, Any]]:
+    """An agent that calls a tool in each turn; results are so many lines long."""
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": "You work in a repository."},
+        {"role": "user", "content": "Find the fault."},
+    ]
+    for place, size in enumerate(sizes):
+        call = {"id": f"c{place}", "type": "function", "function": {"name": "read", "arguments": f'{{"at": {place}}}'}}
+        text = (
+            f"file-{seed}-{place}\n" + f"some words of line that nobody needs in turn {chr(97 + place % 26)}\n" * size
+        )
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        messages.append({"role": "tool", "tool_call_id": f"c{place}", "content": text})
+    return messages
+
+
+def pieces(body: Mapping[str, Any]) -> Pieces:
+    found = aligned(counter().prompt("chat", body, "gpt-5"), "chat", body)
+    from tokeneff.promptcache import Mark
+
+    return found.marked([Mark(0), Mark(found.newest)])
+
+
+def request(messages: list[dict[str, Any]], market: tuple[str, str], at: float, **more: Any) -> Request:
+    body = {"model": "gpt-5", "messages": messages}
+    history = history_of("chat", body)
+    assert history is not None
+    plain = pieces(body)
+    rates = PRICES.rates(*market, "", None, plain.total)
+    assert rates is not None
+    return Request(history, rule_of(*market), rates, plain, pieces, at, Outlook(), **more)
+
+
+def turns(messages: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The requests of a conversation."""
+    ends = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+    return [messages[:end] for end in (*ends, len(messages))]
+
+
+def run(planner: Planner, messages: list[dict[str, Any]], market: tuple[str, str], gap: float = 10) -> list[Planned]:
+    return [planner.plan(request(sent, market, place * gap)) for place, sent in enumerate(turns(messages))]
+
+
+LONG = conversation([20, 900, 10, 10, 10, 10, 10, 900, 5, 5, 5, 5, 900, 5, 5, 5, 5, 5, 5])
+
+
+def test_words_with_a_digit_stay() -> None:
+    messages = conversation([400, 1, 1, 1, 1])
+    messages[3]["content"] += "order W1234 costs 17.50, row 12 of table\n"
+    messages.append({"role": "user", "content": "And file-0-0?"})
+    history = history_of("chat", {"messages": messages})
+    assert history is not None
+    (found,) = clearings(history, {})
+    size = messages[3]["content"]
+    assert found.text == (
+        f"[Left out of this result: {size.count(chr(10)) + 1} lines, {len(size)} characters. Words in it: W1234 17.50]"
+    )
+    assert (found.path, found.message) == (("messages", 3, "content"), 3)
+    assert found.saved == len(size) - len(found.text)
+
+
+def test_what_is_never_left_out() -> None:
+    messages = conversation([400] * 6)
+    history = history_of("chat", {"messages": messages})
+    assert history is not None
+    assert [one.message for one in clearings(history, {}, keep=3)] == [3, 5, 7]
+    assert [one.message for one in clearings(history, {}, keep=5)] == [3]
+    assert clearings(history, {}, tools={"read"}) == ()
+    assert [one.message for one in clearings(history, {}, held={3, 7})] == [5]
+    first = clearings(history, {})[0]
+    assert is_cleared(first.text)
+    assert [one.message for one in clearings(history, {first.path: first.text})] == [5, 7]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text("ab1 2\n-x", max_size=400), min_size=4, max_size=9), st.integers(0, 3))
+def test_no_identifier_is_lost(texts: list[str], keep: int) -> None:
+    messages = conversation([0] * len(texts))
+    for place, text in enumerate(texts):
+        messages[3 + 2 * place]["content"] = text * 20
+    body = {"messages": messages}
+    history = history_of("chat", body)
+    assert history is not None
+    found = clearings(history, {}, keep=keep, least=50)
+    for first in range(len(found)):  # the newest of them, as many as one likes
+        sent = replaced(history, {one.path: one.text for one in found[first:]})
+        before, after = ({word for text in told(one) for word in words_of(text)} for one in (body, sent))
+        assert before <= after
+        assert fault_of("chat", sent) == fault_of("chat", body)
+
+
+def told(body: Mapping[str, Any]) -> list[str]:
+    return [message["content"] or "" for message in body["messages"]]
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_long_conversations_get_cheaper_and_stay_valid(market: tuple[str, str]) -> None:
+    found = run(Planner(Shelf()), LONG, market)
+    plain, ours = bill(LONG, found, market)
+    assert ours < plain * 0.9
+    assert all(fault_of("chat", one.body) == "" for one in found)
+    assert any(one.batch for one in found)
+
+
+def bill(messages: list[dict[str, Any]], found: list[Planned], market: tuple[str, str], gap: float = 10):
+    """What a conversation costs at a provider that works as the simulator says, without us and with."""
+    rule, states, sums = rule_of(*market), [State(), State()], [0, 0]
+    for place, (sent, planned) in enumerate(zip(turns(messages), found, strict=True)):
+        for which, one in enumerate((pieces({"messages": sent}), planned.pieces)):
+            rates = PRICES.rates(*market, "", None, one.total)
+            assert rates is not None
+            split, states[which] = serve(rule, states[which], one, place * gap)
+            sums[which] += split.dollars(rates)
+    return sums
+
+
+def test_edits_stay_byte_for_byte() -> None:
+    found = run(Planner(Shelf()), LONG, MARKETS[0])
+    cleared: dict[Any, str] = {}
+    for one in found:
+        for path, text in cleared.items():
+            assert one.texts[path] == text
+        cleared = dict(one.texts)
+        original = [message["content"] for message in LONG[: len(one.body["messages"])]]
+        for place, message in enumerate(one.body["messages"]):
+            if ("messages", place, "content") in cleared:
+                assert message["content"] == cleared["messages", place, "content"]
+            else:
+                assert message["content"] == original[place]
+    assert cleared
+
+
+def test_a_rendition_depends_on_messages_and_store_alone() -> None:
+    shelf = Shelf()
+    found = run(Planner(shelf), LONG, MARKETS[0])
+    kept = dict(shelf.kept)
+    # Another process, that has seen nothing, in another order, at other times, with other requests between.
+    other = Planner(shelf)
+    run(other, conversation([900, 900, 3, 3, 3, 3, 3], seed=7), MARKETS[0])
+    for place, sent in reversed(list(enumerate(turns(LONG)))):
+        again = other.plan(request(sent, MARKETS[0], 1e6 - place * 900))
+        assert json.dumps(again.body) == json.dumps(found[place].body)
+    assert {key: shelf.kept[key] for key in kept} == kept
+
+
+def test_the_first_who_decides_decides_for_all() -> None:
+    shelf = Shelf()
+    body = {"messages": conversation([900] * 5)}
+    history = history_of("chat", body)
+    assert history is not None
+    one, other = Batches(shelf), Batches(shelf)
+    assert one.holding(history).texts == other.holding(history).texts == {}
+    first = Batch({("messages", 3, "content"): "[first]"}, 10, 20)
+    assert one.add(history, first) == first
+    assert other.add(history, Batch({("messages", 5, "content"): "[second]"})) == first
+    assert other.holding(history) == first
+    assert Batches(shelf, "another tenant").holding(history).texts == {}
+    longer = history_of("chat", {"messages": [*body["messages"], {"role": "user", "content": "Go on."}]})
+    changed = history_of("chat", {"messages": [{"role": "system", "content": "New."}, *body["messages"][1:]]})
+    assert longer is not None
+    assert changed is not None
+    assert Batches(shelf).holding(longer) == first
+    assert Batches(shelf).holding(changed).texts == {}
+
+
+def test_what_another_version_wrote_is_not_read() -> None:
+    assert Batch.unpacked(Batch({("a", 1): "x"}, 1, 2).packed()) == Batch({("a", 1): "x"}, 1, 2)
+    for body in (b"", b"[]", b"{}", b'{"v":99,"texts":[],"saved":0,"gain":0}', b'{"v":1,"texts":3,"saved":0,"gain":0}'):
+        assert Batch.unpacked(body) is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from((1, 5, 30, 200, 600)), min_size=1, max_size=14),
+    st.sampled_from(MARKETS),
+    st.lists(st.sampled_from((5.0, 60.0, 400.0, 4000.0)), min_size=15, max_size=15),
+)
+def test_no_conversation_gets_dearer(sizes: list[int], market: tuple[str, str], gaps: list[float]) -> None:
+    messages = conversation([6 * size for size in sizes])
+    planner, rule, at = Planner(Shelf()), rule_of(*market), 0.0
+    course = Course()
+    for place, sent in enumerate(turns(messages)):
+        asked = request(sent, market, at)
+        found = planner.plan(asked)
+        course = course.after(rule, asked.rates, asked.plain, found.pieces, at)
+        assert course.sound, (place, course.cost / course.spent)  # wherever it ends
+        at += gaps[place]
+
+
+def test_a_restarted_process_does_not_take_the_cache_for_empty() -> None:
+    """Nothing is known of what the provider holds: the first request of each process is left as it is."""
+    asked = request(LONG, MARKETS[-1], 0.0)
+    planner = Planner(Shelf())
+    assert planner.plan(asked).body is asked.history.body
+    longer = [*LONG, *conversation([10])[2:]]
+    assert planner.plan(request(longer, MARKETS[-1], 10.0)).batch is not None
+
+
+def test_after_a_pause_rewriting_is_free() -> None:
+    sizes = [900, 10, 400, 10, 400, 10, 10, 10]
+    short = run(Planner(Shelf()), conversation(sizes), MARKETS[1], gap=10)
+    long = run(Planner(Shelf()), conversation(sizes), MARKETS[1], gap=4000)
+    assert sum(one.pieces.total for one in long) < sum(one.pieces.total for one in short)
+
+
+def chain(ends: Sequence[int]) -> Pieces:
+    digests = tuple(bytes([place]) * 16 for place in range(len(ends)))
+    return Pieces(digests, tuple(ends), tuple(range(1, len(ends) + 1)), 0, 1, (), True, len(ends) - 1)
+
+
+def case(market: tuple[str, str], plain: Pieces, options: Sequence[Option], turns: float, **more: Any) -> Case:
+    rates = PRICES.rates(*market, "", None, plain.total)
+    assert rates is not None
+    return Case(rule_of(*market), rates, more.pop("course", Course()), plain, plain, options, turns, 0.0, **more)
+
+
+def test_the_purse_holds_back_what_the_outlook_promises() -> None:
+    market = ("gpt-5.6-sol", "openai")
+    plain = chain([10_000, 20_000, 30_000, 40_000])
+    rates = PRICES.rates(*market, "", None, 40_000)
+    assert rates is not None
+    course = Course().after(
+        rule_of(*market), rates, chain([10_000, 20_000, 30_000]), chain([10_000, 20_000, 30_000]), 0
+    )
+    option = [Option(1, 9_000)]
+    assert decide(case(market, plain, option, 1000, course=course)) is None  # 21,000 tokens would be written again
+    rich = course._replace(spent=course.spent + 10**9)
+    verdict = decide(case(market, plain, option, 1000, course=rich))
+    assert verdict is not None
+    assert (verdict.first, verdict.saved) == (0, 9_000)
+    assert verdict.extra > 0
+    assert decide(case(market, plain, option, 0, course=rich)) is None  # nothing to come: it would not pay
+
+
+def test_a_window_that_is_too_small_forces_the_cheapest_that_fits() -> None:
+    market = ("gpt-5", "openai")
+    plain = chain([4_000, 8_000, 12_000, 16_000])
+    rates = PRICES.rates(*market, "", None, 16_000)
+    assert rates is not None
+    course = Course().after(rule_of(*market), rates, chain([4_000, 8_000, 12_000]), chain([4_000, 8_000, 12_000]), 0)
+    options = [Option(0, 3_000), Option(1, 3_000), Option(2, 3_000)]
+    for most, first in ((16_000, None), (13_500, 2), (10_500, 1), (8_000, 0), (10, 0)):
+        verdict = decide(case(market, plain, options, 0, course=course, most=most))
+        assert (verdict.first if verdict else None) == first
+
+
+@given(st.lists(st.integers(1, 5000), min_size=2, max_size=20), st.data())
+def test_edited_pieces_share_what_is_before_the_edit(sizes: list[int], data: st.DataObject) -> None:
+    ends = [sum(sizes[: place + 1]) for place in range(len(sizes))]
+    places = data.draw(st.lists(st.integers(0, len(sizes) - 1), min_size=1, unique=True))
+    chosen = [Option(place, sizes[place] // 2) for place in sorted(places)]
+    before, after = chain(ends), edited(chain(ends), chosen)
+    first = min(places)
+    assert after.chain[:first] == before.chain[:first]
+    assert after.ends[:first] == before.ends[:first]
+    assert not set(after.chain[first:]) & set(before.chain)
+    assert after.total == before.total - sum(option.saved for option in chosen)
+    assert list(after.ends) == sorted(after.ends)
+
+
+def test_a_prompt_is_not_made_too_short_to_be_cached() -> None:
+    rule = rule_of("claude-opus-4-6", "anthropic")
+    assert not may_shorten(rule, chain([1_000, 4_095, 9_000]), 2)
+    assert may_shorten(rule, chain([1_000, 4_096, 9_000]), 2)
+    assert not may_shorten(rule, chain([9_000]), 0)
+    assert may_shorten(rule_of("command-r", "cohere"), chain([10, 20]), 1)
+
+
+def test_the_outlook_learns_from_what_is_over() -> None:
+    assert [prior(turns) for turns in (0, 10, 1000)] == [4.0, 9.0, 40.0]
+    assert Outlook().turns(10) == prior(10)
+    short = Outlook([12] * 200)
+    assert short.turns(12) < 1
+    assert 1.5 < short.turns(10) < 3
+    one = Outlook()
+    one.ended(100)
+    assert one.turns(10) == (8 * prior(10) + 90) / 9
+
+
+def test_what_refers_to_a_message_that_is_left_out_is_sent_as_it_was() -> None:
+    messages = conversation([900, 5, 5, 5, 5, 5])
+    shelf = Shelf()
+    asked = request(messages, MARKETS[0], 0.0)
+    Batches(shelf).add(asked.history, Batch({("messages", 3, "content"): "[cleared]"}))
+    texts = {("messages", 5, "content"): "[as above]", ("messages", 7, "content"): "[short]"}
+    found = Planner(shelf).plan(asked._replace(texts=texts, leans={5: (3,), 7: (5,)}))
+    assert found.texts == {("messages", 3, "content"): "[cleared]", ("messages", 7, "content"): "[short]"}
