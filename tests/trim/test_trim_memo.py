@@ -111,7 +111,11 @@ def test_processes_agree_and_a_later_one_finds_what_they_decided(url: str):
     path = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
     asked = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": {"PYTHONPATH": ":".join(path)}}
     processes = [subprocess.Popen([*worker, str(one), "40"], **asked) for one in range(4)]
-    told = [process.communicate("go\n", timeout=120)[0] for process in processes]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [process.communicate(timeout=120)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
     assert len(set(told)) == 1
     decided = json.loads(told[0])

@@ -59,6 +59,7 @@ class Arriving:
         count: tokens of a text, by a model.
         names: kinds of compaction.
         scope: whose requests these are (a tenant): decisions of others are not looked at.
+        keep_tools: tools whose results stay as they are.
         more: further kinds, tried after those named.
     """
 
@@ -70,6 +71,7 @@ class Arriving:
         names: Sequence[str] = LOSSLESS,
         *,
         scope: str = "",
+        keep_tools: Collection[str] = (),
         more: Sequence[Kind] = (),
     ) -> None:
         self.kinds = (*kinds_of(names), *more)
@@ -77,7 +79,8 @@ class Arriving:
         self._memo = memo
         self._vault = vault
         self._count = count
-        told = json.dumps([VERSION, scope, [kind.name for kind in self.kinds]])
+        self._keep = frozenset(keep_tools)
+        told = json.dumps([VERSION, scope, sorted(self._keep), [kind.name for kind in self.kinds]])
         self._policy = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=32, person=b"tokeneff.trim").digest()
         self._conversations = Conversations()
 
@@ -142,31 +145,35 @@ class Arriving:
     def _all(self, history: History, model: str, since: int, at: Conversation) -> None:
         """Decide about all messages that the conversation has not seen."""
         spots: dict[int, list[Spot]] = {}
-        for spot in history.spots:
-            if spot.message >= len(at.decided):
-                spots.setdefault(spot.message, []).append(spot)
-        query = next((spot.text for spot in reversed(history.spots) if spot.kind == "user"), "")
+        for spot in reversed(history.spots):
+            if spot.message < len(at.decided):
+                break
+            spots.setdefault(spot.message, []).insert(0, spot)
         for number in range(len(at.decided), len(history.messages)):
-            for called in calls_of(history.dialect, history.messages[number]):
-                at.calls[called.call] = called
+            at.hear(history, number)
             own = spots.get(number, [])
-            free = [spot for spot in own if spot.kind in ("tool_result", "document") and not spot.fixed]
+            free = [
+                spot
+                for spot in own
+                if spot.kind in ("tool_result", "document") and not spot.fixed and spot.tool not in self._keep
+            ]
             decided = UNDECIDED
             if free:
                 key = blake2b(history.chain[number], digest_size=32, key=self._policy).digest()
                 told = self._memo.get(key)
                 if told is None:
-                    made = self._decided(free, at, model, query, history, number) if number >= since else {}
+                    made = self._decided(free, at, model, history, number) if number >= since else {}
                     told = self._memo.add(key, json.dumps(made, separators=(",", ":")).encode())
                 if told != _NOTHING:
                     decided = _read(json.loads(told), free, number)
             at.decided.append(decided)
 
     def _decided(
-        self, spots: Sequence[Spot], at: Conversation, model: str, query: str, history: History, number: int
+        self, spots: Sequence[Spot], at: Conversation, model: str, history: History, number: int
     ) -> dict[str, Any]:
         """What becomes of the texts of one message, by their paths in it."""
         made: dict[str, Any] = {}
+        query = next((spot.text for spot in reversed(history.spots) if spot.kind == "user"), "")
         for spot in spots:
             called = at.calls.get(spot.call, Called(spot.call, spot.tool, ""))
             context = Context(

@@ -61,6 +61,8 @@ class Conversation:
     def __init__(self) -> None:
         self.decided: list[Decided] = []
         self.calls: dict[str, Called] = {}
+        self._heard: dict[int, list[Called]] = {}
+        """Calls with long arguments, by message, which were not looked through yet."""
         self._earlier = Earlier()
         self._read = 0
         """Messages whose texts are there."""
@@ -69,6 +71,13 @@ class Conversation:
     def size(self) -> int:
         """Characters."""
         return self._earlier.size + 1000 * len(self.decided)
+
+    def hear(self, history: History, message: int) -> None:
+        """Note what a message calls."""
+        for called in calls_of(history.dialect, history.messages[message]):
+            self.calls[called.call] = called
+            if len(called.arguments) >= 2 * LEAST:
+                self._heard.setdefault(message, []).append(called)
 
     def gone(self, sources: Collection[int | tuple[int, str]]) -> None:
         """Nothing is to refer to these messages, and texts by their place in one."""
@@ -79,15 +88,17 @@ class Conversation:
         if self._read > message:
             return self._earlier
         spots: dict[int, list[Spot]] = {}
-        for spot in history.spots:
-            if self._read <= spot.message < message:
-                spots.setdefault(spot.message, []).append(spot)
+        for spot in reversed(history.spots):
+            if spot.message < self._read:
+                break
+            if spot.message < message:
+                spots.setdefault(spot.message, []).insert(0, spot)
         for number in range(self._read, message):
-            self._calls(history, number)
+            self._calls(number)
             texts = self.decided[number].texts
             for spot in spots.get(number, ()):
                 self.add(spot, texts.get(spot.path, spot.text))
-        self._calls(history, message)
+        self._calls(message)
         self._read = message + 1
         return self._earlier
 
@@ -101,11 +112,10 @@ class Conversation:
             name = f"{name} {_name(called)}" if called else f"{name} {spot.tool or 'a tool'}"
         self._earlier.add(spot.message, place_of(spot), name, text)
 
-    def _calls(self, history: History, message: int) -> None:
-        for called in calls_of(history.dialect, history.messages[message]):
-            if len(called.arguments) >= 2 * LEAST:
-                for name, text in texts_of(called):
-                    self._earlier.add(message, f"call:{called.call}:{name}", f"{name} of {_name(called)}", text)
+    def _calls(self, message: int) -> None:
+        for called in self._heard.pop(message, ()):
+            for name, text in texts_of(called):
+                self._earlier.add(message, f"call:{called.call}:{name}", f"{name} of {_name(called)}", text)
 
 
 def texts_of(called: Called) -> list[tuple[str, str]]:
@@ -116,9 +126,7 @@ def texts_of(called: Called) -> list[tuple[str, str]]:
 def _name(called: Called) -> str:
     """A call, so that who made it knows it again."""
     given = _given(called)
-    short = {
-        name: one for name, one in given.items() if not isinstance(one, (str, list, dict)) or len(str(one)) < _NAME
-    }
+    short = {name: one for name, one in given.items() if len(str(one)) < _NAME}
     told = json.dumps(short, ensure_ascii=False, separators=(",", ":")) if given else called.arguments
     told = " ".join(told.split())
     if len(told) > _NAME:

@@ -173,7 +173,7 @@ def members_of(text: str) -> tuple[dict[str, str], bool] | None:
     """
     if len(text) < 2 or text[0] != "{" or text[-1] != "}":
         return None
-    short = minified(text)
+    short = minified(text) if ", " in text or ": " in text else text
     if short != text and spaced(short) != text:
         return None
     members = _members(short)

@@ -50,7 +50,8 @@ def _path(line: str) -> str:
 
 def _undo(text: str, back: Back, earlier: Callable[[int, str], str]) -> str:
     lines = text.split("\n")
-    for at, count in reversed(back):
+    found: list[tuple[int, int]] = [*back]
+    for at, count in reversed(found):
         name = lines[at]
         lines[at : at + count + 1] = [f"{name}:{line}" for line in lines[at + 1 : at + count + 1]]
     return "\n".join(lines)
