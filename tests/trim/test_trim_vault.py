@@ -21,7 +21,7 @@ from tokeneff.trim._vault import Vault
 def test_a_text_is_found_by_its_name(text: str):
     vault = Vault(memo_of())
     name = vault.keep(text)
-    assert (len(name), vault.fetch(name), vault.keep(text)) == (64, text, name)
+    assert (len(name), vault.fetch(name), vault.keep(text)) == (32, text, name)
 
 
 def test_half_a_character_is_kept_as_well():
@@ -47,7 +47,7 @@ def test_another_scope_finds_nothing():
     assert Vault(memo_of()).keep("a text") != Vault(memo_of()).keep("a text")  # of another store
 
 
-@pytest.mark.parametrize("name", ["", "zz", "00" * 32, "00" * 31, "é", "../../etc"])
+@pytest.mark.parametrize("name", ["", "zz", "00" * 16, "00" * 15, "é", "../../etc"])
 def test_whatever_is_asked_for_is_no_error(name: str):
     assert Vault(memo_of()).fetch(name) is None
 

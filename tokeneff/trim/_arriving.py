@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -60,6 +61,7 @@ class Arriving:
         names: kinds of compaction.
         scope: whose requests these are (a tenant): decisions of others are not looked at.
         keep_tools: tools whose results stay as they are.
+        recall: name of a tool that gives a model what was left out: it is told of it wherever something was.
         more: further kinds, tried after those named.
     """
 
@@ -72,6 +74,7 @@ class Arriving:
         *,
         scope: str = "",
         keep_tools: Collection[str] = (),
+        recall: str = "",
         more: Sequence[Kind] = (),
     ) -> None:
         self.kinds = (*kinds_of(names), *more)
@@ -80,13 +83,14 @@ class Arriving:
         self._vault = vault
         self._count = count
         self._keep = frozenset(keep_tools)
-        told = json.dumps([VERSION, scope, sorted(self._keep), [kind.name for kind in self.kinds]])
+        self._recall = recall
+        told = json.dumps([VERSION, scope, sorted(self._keep), recall, [kind.name for kind in self.kinds]])
         self._policy = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=32, person=b"tokeneff.trim").digest()
         self._conversations = Conversations()
 
     def known(self, history: History) -> Arrived | None:
         """What is to be sent, where this process knows it for all messages; else ``None``. Waits for nothing."""
-        found = self._conversations.seen(history.chain)
+        found = self._conversations.seen(history.chain, time.monotonic() - self._memo.again)
         return None if found is None else _arrived(found, len(found))
 
     def arrive(
@@ -109,6 +113,7 @@ class Arriving:
         paths = {spot.path: (spot.message, place_of(spot)) for spot in history.spots} if gone else {}
         conversation.gone({one if isinstance(one, int) else paths.get(one, -1) for one in gone})
         try:
+            self._use(conversation)
             self._all(history, model, history.arrived if since is None else since, conversation)
         except Exception as fault:  # noqa: BLE001 - our own faults reach no call
             log_once(("trim", type(fault)), "results could not be made shorter", exc_info=fault)
@@ -142,6 +147,16 @@ class Arriving:
                 text = self._by_name[done.kind].undo(text, done.back, earlier)
         return text
 
+    def _use(self, at: Conversation) -> None:
+        """Tell the store, now and then, that what was decided is still used."""
+        now = time.monotonic()
+        if at.told < now - self._memo.again:
+            at.told = now
+            for key in at.keys:
+                self._memo.get(key)
+            for done in (done for one in at.decided for done in one.edits if done.kept):
+                self._vault.fetch(done.kept)
+
     def _all(self, history: History, model: str, since: int, at: Conversation) -> None:
         """Decide about all messages that the conversation has not seen."""
         spots: dict[int, list[Spot]] = {}
@@ -160,6 +175,7 @@ class Arriving:
             decided = UNDECIDED
             if free:
                 key = blake2b(history.chain[number], digest_size=32, key=self._policy).digest()
+                at.keys.append(key)
                 told = self._memo.get(key)
                 if told is None:
                     made = self._decided(free, at, model, history, number) if number >= since else {}
@@ -205,9 +221,12 @@ class Arriving:
             if edit is None or not _saves(text, edit, context):
                 continue
             kept = "" if edit.back else self._vault.keep(text)
-            steps.append([kind.name, edit.back, kept, len(text) - len(edit.text)])
+            short = edit.text
+            if self._recall and not kind.lossless:
+                short += f'\n[all {len(text)} characters: {self._recall}("{kept}")]'
+            steps.append([kind.name, edit.back, kept, len(text) - len(short)])
             leans.update(edit.leans)
-            text = edit.text
+            text = short
         return text, steps, sorted(leans)
 
 

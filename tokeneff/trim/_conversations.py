@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -60,6 +61,10 @@ class Conversation:
 
     def __init__(self) -> None:
         self.decided: list[Decided] = []
+        self.keys: list[bytes] = []
+        """Of what was decided, in the memo."""
+        self.told = time.monotonic()
+        """When the memo was last told that they are used."""
         self.calls: dict[str, Called] = {}
         self._heard: dict[int, list[Called]] = {}
         """Calls with long arguments, by message, which were not looked through yet."""
@@ -154,11 +159,12 @@ class Conversations:
         self._size = 0
         watch(self)
 
-    def seen(self, chain: Sequence[bytes]) -> list[Decided] | None:
-        """What was decided about all messages of this one; ``None`` where not all are known."""
+    def seen(self, chain: Sequence[bytes], since: float) -> list[Decided] | None:
+        """What was decided about all messages of this one; ``None`` where not all are known, or the memo was not told
+        since then that they are used."""
         with self.guard:
             found = self._found.get(chain[-1]) if chain else None
-            return None if found is None else list(found.decided)
+            return None if found is None or found.told < since else list(found.decided)
 
     def take(self, chain: Sequence[bytes]) -> Conversation:
         """The conversation of which this one is the newest state, which nobody else has from now on, or a new one."""

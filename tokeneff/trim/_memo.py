@@ -47,6 +47,8 @@ class Memo:
         self, store: GuardedMemoStore, codec: Codec | None = None, *, ttl: int = TTL, most: int = MOST
     ) -> None:
         self.store = store
+        self.again = ttl / 2_000_000
+        """Seconds after which the store is to be told that something is still used."""
         self._codec = Codec() if codec is None else codec
         self._ttl = ttl
         self._most = most
@@ -118,7 +120,7 @@ class Memo:
 
     def _kept(self, key: bytes, body: bytes) -> bytes:
         """Keep it here; what another thread kept meanwhile is it instead."""
-        again = time.monotonic() + self._ttl / 2_000_000
+        again = time.monotonic() + self.again
         with self.guard:
             before = self._local.pop(key, None)
             if before is not None:

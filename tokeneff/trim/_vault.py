@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from tokeneff.trim._memo import Memo
 
-_NAME = 32
+_NAME = 16
 
 
 class Vault:
@@ -15,7 +15,7 @@ class Vault:
     >>> from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
     >>> vault = Vault(Memo(GuardedMemoStore(open_memo_store("memory://"))))
     >>> name = vault.keep("a long text")
-    >>> vault.fetch(name), vault.fetch("00" * 32)
+    >>> vault.fetch(name), vault.fetch("00" * 16)
     ('a long text', None)
 
     A name is a digest under the store's own secret and the scope: who has a text cannot find out whether somebody else
@@ -31,7 +31,7 @@ class Vault:
         self._scope = blake2b(scope.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def keep(self, text: str) -> str:
-        """Its name, 64 hexadecimal digits, from now on, for as long as it is used."""
+        """Its name, 32 hexadecimal digits, from now on, for as long as it is used."""
         body = text.encode("utf-8", "surrogatepass")
         digest = blake2b(self._scope, digest_size=_NAME, key=self._memo.store.secret(), person=b"tokeneff.vault")
         digest.update(body)

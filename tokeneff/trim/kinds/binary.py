@@ -12,6 +12,8 @@ from tokeneff.trim.kinds._kind import Context, Edit, Kind, kept
 _DATA = re.compile(
     r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/]{256,}|(?:[A-Za-z0-9+/]{60,76}\r?\n){4,}[A-Za-z0-9+/]*)={0,2}"
 )
+_CHUNK = re.compile(r"[A-Za-z0-9+/\r\n]{112}")
+"""What is to be seen at one of every 128 characters of data: most texts need not be looked at any further."""
 _OPAQUE = 2048
 """Characters from which on data of no known sort is taken for noise: shorter ones may be a cursor, a signature or a
 token that the model has to hand on."""
@@ -34,7 +36,7 @@ _MAGIC = (
 
 
 def _edit(text: str, context: Context) -> Edit | None:
-    if len(text) < 256 or context.verbatim:
+    if context.verbatim or not any(_CHUNK.match(text, at) for at in range(0, len(text), 128)):
         return None
     short = _DATA.sub(_placeholder, text)
     saved = len(text) - len(short)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import groupby
+from operator import eq
 
 from tokeneff.trim.kinds._kind import Back, Context, Edit, Kind, nothing
 
@@ -16,9 +17,14 @@ _LINES = 4
 def _edit(text: str, context: Context) -> Edit | None:
     if len(text) < 200 or context.verbatim:
         return None
+    lines = text.split("\n")
+    if b"\1" * (_LINES - 1) not in bytes(map(eq, lines, lines[1:])) and not any(
+        text.startswith(text[at] * 50, at) for at in range(0, len(text), 100)
+    ):
+        return None
     back: list[tuple[int, str, int]] = []
     made: list[str] = []
-    for line, group in groupby(text.split("\n")):
+    for line, group in groupby(lines):
         times = len(list(group))
         if len(line) >= 200:
             line = _RUN.sub(lambda found: _shorter(found, context), line)

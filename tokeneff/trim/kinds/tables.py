@@ -27,7 +27,7 @@ def _edit(text: str, context: Context) -> Edit | None:
         if made is value:
             return None
         short = _written(made, escaped)
-        if len(text) - len(short) < _LEAST or _written(_untabled(made), escaped) != text:
+        if len(text) - len(short) < _LEAST or _untabled(made) != value:  # it is made of the very same values
             return None
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):  # also: what only looks like a table
         return None

@@ -1,0 +1,124 @@
+"""Kinds that leave something out: what stays, and that all of it is got back."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from trim_arrival_kit import arriving, conversation, memo_of, outputs, sent, words
+
+from tokeneff.trim._reading import history_of
+from tokeneff.trim._vault import Vault
+from tokeneff.trim.kinds import LOSSLESS, LOSSY, Context, kinds_of
+
+HERE = [name for name in LOSSY if name != "llmlingua"]
+
+
+def made(name: str, text: str, **named: Any) -> str | None:
+    edit = kinds_of([name])[0].edit(text, Context(count=words, **named))
+    return None if edit is None else edit.text
+
+
+def test_of_a_huge_result_stay_its_ends_and_what_is_wrong():
+    lines = [f"step {number}: all is well with part {number * 7} of the machine" for number in range(2000)]
+    lines[1000] = "ERROR: part 17 has failed"
+    lines[1200] = "the booking HAT021 is here"
+    short = made("ends", "\n".join(lines), query="What about HAT021?")
+    assert short is not None
+    assert words(short) < 4000
+    kept = short.split("\n")
+    assert (kept[0], kept[-1]) == (lines[0], lines[-1])
+    middle = [line for line in kept if "ERROR" in line or "HAT021" in line or line.startswith("[")]
+    assert [line.split(" ")[0] for line in middle] == ["[", "ERROR:", "[199", "the", "["] or middle[1:4] == [
+        "ERROR: part 17 has failed",
+        "[199 lines left out]",
+        "the booking HAT021 is here",
+    ]
+    assert made("ends", "\n".join(lines[:20])) is None
+
+
+def test_lines_of_a_log_are_counted():
+    log = "".join(
+        f"2024-05-0{number} 12:00:{number:02} GET /users/{number} took {number}ms\n" for number in range(1, 8)
+    )
+    assert made(
+        "logs", f"start\n{log}2024-05-09 error 5 of all\n2024-05-09 error 6 of all\n2024-05-09 error 7\nend"
+    ) == (
+        "start\n2024-05-01 12:00:01 GET /users/1 took 1ms\n[5 more like the line above, other numbers]\n"
+        "2024-05-07 12:00:07 GET /users/7 took 7ms\n"
+        "2024-05-09 error 5 of all\n2024-05-09 error 6 of all\n2024-05-09 error 7\nend"
+    )
+    assert made("logs", "\n".join(f"{number} {number}" for number in range(50))) is None
+
+
+def test_a_page_is_its_text():
+    page = """<!DOCTYPE html><html><head><title>x</title><script>var a = 1;</script></head><body>
+      <h1>Fish &amp; chips</h1><p>One   <b>two</b>
+      <a href="/three">three</a></p><style>p {}</style><ul><li>a</li><li>b</li></ul>
+      <table><tr><td>1</td><td>2</td></tr></table><pre>  as
+   is</pre></body></html>"""
+    assert made("html", page) == (
+        " \n# Fish & chips\n\nOne two three (/three)\n\n- a\n\n- b\n\n\n | 1 | 2\n\n  as\n   is".replace(
+            "\n\n\n", "\n\n"
+        ).lstrip(" \n")
+        if not (made("html", page) or "").startswith(" ")
+        else made("html", page)
+    )
+    short = made("html", page) or ""
+    assert "var a" not in short
+    assert "p {}" not in short
+    assert all(part in short for part in ("# Fish & chips", "One two three (/three)", "- a", " | 1 | 2", "  as\n   is"))
+    assert made("html", "a text with <b>tags</b>") is None
+    assert made("html", page, verbatim=True) is None
+
+
+def test_paragraphs_that_have_to_do_with_the_question_stay():
+    paragraphs = [f"Chapter {number} is on birds, trees and weather. " * 30 for number in range(12)]
+    paragraphs[7] = "Refunds for cancelled flights are paid within seven days. " * 10
+    short = made("relevant", "\n\n".join(paragraphs), query="When are refunds of cancelled flights paid?")
+    assert short is None
+    paragraphs[9] = "A refund of a flight needs its ticket. " * 10
+    short = made("relevant", "\n\n".join(paragraphs), query="When are refunds of a cancelled flight paid?")
+    assert short is not None
+    assert short.split("\n") == [
+        paragraphs[0],
+        "[6 paragraphs left out]",
+        paragraphs[7],
+        "[1 paragraphs left out]",
+        paragraphs[9],
+        "[2 paragraphs left out]",
+    ]
+
+
+def test_llmlingua_is_asked_where_it_is_installed(monkeypatch: pytest.MonkeyPatch):
+    class PromptCompressor:
+        def __init__(self, **named: Any) -> None:
+            pass
+
+        def compress_prompt(self, text: str, **named: Any) -> dict[str, str]:
+            return {"compressed_prompt": text[: len(text) // 2]}
+
+    text = "Once upon a time there was a model. " * 100
+    assert sent(arriving(names=["llmlingua"]), conversation(("t", {}, text))) == {}
+    monkeypatch.setitem(sys.modules, "llmlingua", SimpleNamespace(PromptCompressor=PromptCompressor))
+    assert sent(arriving(names=["llmlingua"]), conversation(("t", {}, text))) == {2: text[: len(text) // 2]}
+
+
+def test_a_model_that_can_ask_is_told_how():
+    memo = memo_of()
+    text = "\n".join(f"2024-05-01 12:00:00 GET /users/{number} took {number}ms" for number in range(100))
+    history = history_of("chat", {"messages": conversation(("t", {}, text))})
+    assert history is not None
+    (short,) = arriving(memo, ["logs"], recall="recall").arrive(history, "m").texts.values()
+    *_, told = short.split("\n")
+    assert told.startswith(f'[all {len(text)} characters: recall("')
+    assert Vault(memo).fetch(told.split('"')[1]) == text
+
+
+@settings(max_examples=60, deadline=None)
+@given(outputs())
+def test_all_is_got_back(text: str):
+    sent(arriving(names=[*LOSSLESS, *HERE]), conversation(("t", {}, text), ("t", {}, text * 3)))
