@@ -113,6 +113,13 @@ def served(r: Random) -> list[Message]:
     return [{"role": "assistant", "content": [*_thoughts(r), use, result, _text(r)]}, *user(r)]
 
 
+def instructed(r: Random) -> list[Message]:
+    """Instructions on the way, which may only stand between the user and the model."""
+    rest = answer(r) if r.random() < 0.5 else tools(r)
+    begun = user(r) if r.random() < 0.5 else tools(r)
+    return [*begun, {"role": "system", "content": text(r)}, *rest]
+
+
 def _model(r: Random, kind: Any, block: dict[str, Any]) -> Any:
     """Now and then as the SDK gave it."""
     return kind.model_validate(block) if r.random() < 0.2 else block
@@ -124,6 +131,7 @@ TURNS: tuple[tuple[Callable[[Random], list[Message]], int], ...] = (
     (cited, 2),
     (tools, 8),
     (served, 1),
+    (instructed, 1),
 )
 
 

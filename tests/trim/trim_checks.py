@@ -156,10 +156,10 @@ def _spoken(messages: list[Any], roles: tuple[str, ...]) -> list[Any]:
         if not isinstance(message, dict) or message.get("role") not in roles:
             continue
         content = message.get("content")
-        if isinstance(content, list):
-            content = [part for part in content if not isinstance(part, dict) or part.get("type") != "tool_result"]
-        if content != []:
-            found.append(content)
+        blocks = content if isinstance(content, list) else []
+        said = [part for part in blocks if not isinstance(part, dict) or part.get("type") != "tool_result"]
+        if said or not blocks:
+            found.append(said or content)
     return found
 
 
