@@ -31,11 +31,12 @@ def test_of_a_huge_result_stay_its_ends_and_what_is_wrong():
     assert words(short) < 4000
     kept = short.split("\n")
     assert (kept[0], kept[-1]) == (lines[0], lines[-1])
-    middle = [line for line in kept if "ERROR" in line or "HAT021" in line or line.startswith("[")]
-    assert [line.split(" ")[0] for line in middle] == ["[", "ERROR:", "[199", "the", "["] or middle[1:4] == [
+    assert [line for line in kept if not line.startswith("step")] == [
+        "[896 lines left out]",
         "ERROR: part 17 has failed",
         "[199 lines left out]",
         "the booking HAT021 is here",
+        "[703 lines left out]",
     ]
     assert made("ends", "\n".join(lines[:20])) is None
 
@@ -60,17 +61,7 @@ def test_a_page_is_its_text():
       <a href="/three">three</a></p><style>p {}</style><ul><li>a</li><li>b</li></ul>
       <table><tr><td>1</td><td>2</td></tr></table><pre>  as
    is</pre></body></html>"""
-    assert made("html", page) == (
-        " \n# Fish & chips\n\nOne two three (/three)\n\n- a\n\n- b\n\n\n | 1 | 2\n\n  as\n   is".replace(
-            "\n\n\n", "\n\n"
-        ).lstrip(" \n")
-        if not (made("html", page) or "").startswith(" ")
-        else made("html", page)
-    )
-    short = made("html", page) or ""
-    assert "var a" not in short
-    assert "p {}" not in short
-    assert all(part in short for part in ("# Fish & chips", "One two three (/three)", "- a", " | 1 | 2", "  as\n   is"))
+    assert made("html", page) == ("# Fish & chips\n\nOne two three (/three)\n\n- a\n\n- b\n\n | 1 | 2\n\n  as\n   is")
     assert made("html", "a text with <b>tags</b>") is None
     assert made("html", page, verbatim=True) is None
 

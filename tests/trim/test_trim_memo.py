@@ -223,3 +223,23 @@ def test_the_first_value_is_the_value(steps: list[tuple[int, bytes, int]]):
     for number, value, who in steps:
         assert memos[who].get(key(number)) == model.get(number)
         assert memos[who].add(key(number), value) == model.setdefault(number, value)
+
+
+def test_a_long_conversation_keeps_what_was_decided_about_its_beginning(monkeypatch: pytest.MonkeyPatch):
+    clock = 1000.0
+    for module in ("_memo", "_conversations", "_arriving"):
+        monkeypatch.setattr(f"tokeneff.trim.{module}.time.monotonic", lambda: clock)
+    store = MemoryMemo()
+    now = store.now()
+    store.clock = lambda: now
+    own = arriving(Memo(GuardedMemoStore(store), ttl=HOUR))
+    history = history_of("chat", {"messages": conversation(("list", {}, TABLE))})
+    assert history is not None
+    first = own.arrive(history, "m")
+    for _ in range(4):
+        clock, now = clock + 2400, now + 2400 * 1_000_000
+        assert own.known(history) is None
+        assert own.arrive(history, "m").texts == first.texts
+        assert own.known(history) is not None
+    assert arriving(Memo(GuardedMemoStore(store), ttl=HOUR), ["json"]).arrive(history, "m").texts != first.texts
+    assert arriving(Memo(GuardedMemoStore(store), ttl=HOUR)).arrive(history, "m", since=9).texts == first.texts

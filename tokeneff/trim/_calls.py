@@ -33,6 +33,10 @@ _SHOWS = re.compile(
 )
 
 
+_LOOKED_AT = 2000
+"""Characters of a command."""
+
+
 def calls_of(dialect: str, message: Any) -> Iterator[Called]:
     """The calls of a message; none where it is something else, whatever it is."""
     found = fields(message) or {}
@@ -75,5 +79,5 @@ def shows_a_file(tool: str, arguments: str) -> bool:
     (False, False)
     """
     return bool(_FILE_TOOL.search(tool)) or (
-        ("command" in arguments or "cmd" in arguments) and bool(_SHOWS.search(arguments))
+        ("command" in arguments or "cmd" in arguments) and bool(_SHOWS.search(arguments[:_LOOKED_AT]))
     )

@@ -16,7 +16,8 @@ _OPENS = re.compile(r"^[ \t]*[{\[](?=\s*$|\{?\")", re.MULTILINE)
 _DECODER = json.JSONDecoder()
 _LEAST = 6
 """Characters to be saved."""
-_MOST_PARTS = 200
+_MOST_FAILED = 20
+"""Times that something in a text begins like JSON and is none: then it is taken for something else."""
 _CHARACTERS = 3
 """Of blanks that are one token, at most, on the average of all that were seen."""
 
@@ -92,16 +93,18 @@ def _style(text: str, short: str) -> tuple[Any, ...] | None:
 def _parts(text: str) -> Edit | None:
     """JSON that is a part of a text: whole lines of it, or from a line's beginning to another's end."""
     done: list[str] = []
-    at = tried = 0
+    at = failed = 0
     saved = 0
     for found in _OPENS.finditer(text):
-        tried += 1
-        if found.start() < at or tried > _MOST_PARTS:
+        if found.start() < at:
             continue
+        if failed > _MOST_FAILED:
+            break
         begins = found.end() - 1
         try:
             value, ends = _DECODER.raw_decode(text, begins)
         except (ValueError, RecursionError):
+            failed += 1
             continue
         if not value or text[ends : ends + 1] not in ("", "\n", "\r"):
             continue

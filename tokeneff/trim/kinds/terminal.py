@@ -9,9 +9,10 @@ from tokeneff.trim.kinds._kind import Context, Edit, Kind, kept
 _COLOURS = re.compile(r"\x1b(?:\[[0-9;:]*m|\][^\x07\x1b]*(?:\x07|\x1b\\)|\[\?(?:25|2004|7|12)[hl]|\(B|[=>])")
 _STEPS = re.compile(r"\x1b\[([0-9;]*)([A-DGJK])|([\r\n\x08])")
 _REDRAWN = re.compile(r"\r(?!\r*(?:\n|\Z))|\x08")
-_MOST = 500_000
+_MOST = 200_000
 """Characters that are drawn. What is longer only loses its colours."""
-_WIDEST = 10_000
+_WIDEST = 2_000
+_STEPS_DRAWN = 20_000
 
 
 def _edit(text: str, context: Context) -> Edit | None:
@@ -28,7 +29,10 @@ def _drawn(text: str) -> str | None:
     """The screen after the last character; ``None`` where something is there that nobody here knows to draw."""
     rows: list[str] = [""]
     row = column = at = 0
-    for found in (*_STEPS.finditer(text), None):
+    steps = list(_STEPS.finditer(text))
+    if len(steps) > _STEPS_DRAWN:
+        return None
+    for found in (*steps, None):
         plain = text[at : found.start()] if found else text[at:]
         if "\x1b" in plain:
             return None
