@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import count
@@ -80,17 +81,18 @@ def main() -> int:
     asked.add_argument("--peers", action="store_true")
     asked.add_argument("--half", type=int, choices=(0, 1))
     asked.add_argument("--only", action="append", default=[])
-    asked.add_argument("--models", default="")
+    asked.add_argument("--models", default="", help="pattern of price models")
+    asked.add_argument("--policies", default="", help="pattern of policies")
     given = asked.parse_args()
     folder = Path(given.folder) if given.folder else DEFAULT
     files = [folder / f"{name}.jsonl" for name in FILES if (folder / f"{name}.jsonl").is_file()]
     if not files:
         print(f"no traces in {folder}: nothing to replay")
         return 0
-    if not counter().await_vocabulary("gpt-5", 10.0):
+    if not counter().await_vocabulary("gpt-5", 120.0):
         print("no vocabulary on this machine: tokens are estimated")
     prices = Prices()
-    markets = [market(*name, prices) for name in MODELS if given.models in name[0]]
+    markets = [market(*name, prices) for name in MODELS if re.search(given.models, name[0])]
     markets.append(market(*UNCACHED, prices, cached=False))
     dearer = 0
     for path in files:
@@ -99,6 +101,7 @@ def main() -> int:
         conversations = [one for one in _conversations(path) if given.half is None or half(one) == given.half]
         limit = _limit(conversations)
         runs = [*ours(), *(_peers(limit) if given.peers else ())]
+        runs = [run for run in runs if re.search(given.policies, run.name)]
         chat = [chatted(one) for one in conversations] if given.peers else []
         for run in runs:
             dearer += _table(path.stem, run, chat if run.chat else conversations, markets)
@@ -150,7 +153,8 @@ class Ours:
         if self.arrival:
             first = len(turn.plain.chain) - len(history.messages) + history.arrived
             since = history.arrived if may_shorten(self.place.rule, turn.plain, first) else len(history.messages)
-            arrived = self.arriving.known(history) or self.arriving.arrive(history, turn.model, since)
+            gone = set(self.planner.standing(history).texts)
+            arrived = self.arriving.known(history) or self.arriving.arrive(history, turn.model, since, gone)
             texts, leans = arrived.texts, arrived.leans
         if not self.history:
             return Sent(replaced(history, texts) if texts else turn.body)

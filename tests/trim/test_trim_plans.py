@@ -212,8 +212,15 @@ def test_the_first_who_decides_decides_for_all() -> None:
 
 
 def test_what_another_version_wrote_is_not_read() -> None:
-    assert Batch.unpacked(Batch({("a", 1): "x"}, 1, 2).packed()) == Batch({("a", 1): "x"}, 1, 2)
-    for body in (b"", b"[]", b"{}", b'{"v":99,"texts":[],"saved":0,"gain":0}', b'{"v":1,"texts":3,"saved":0,"gain":0}'):
+    kept = Batch({("a", 1): "x"}, 1, 2, ((2, 4),))
+    assert Batch.unpacked(kept.packed()) == kept
+    for body in (
+        b"",
+        b"[]",
+        b"{}",
+        b'{"v":99,"texts":[],"saved":0,"gain":0,"gone":[]}',
+        b'{"v":1,"texts":3,"saved":0,"gain":0,"gone":[]}',
+    ):
         assert Batch.unpacked(body) is None
 
 
@@ -333,3 +340,19 @@ def test_what_refers_to_a_message_that_is_left_out_is_sent_as_it_was() -> None:
     texts = {("messages", 5, "content"): "[as above]", ("messages", 7, "content"): "[short]"}
     found = Planner(shelf).plan(asked._replace(texts=texts, leans={5: (3,), 7: (5,)}))
     assert found.texts == {("messages", 3, "content"): "[cleared]", ("messages", 7, "content"): "[short]"}
+
+
+def test_exchanges_that_are_gone_stay_gone() -> None:
+    """As a window that is too small has it: decided elsewhere, kept here, and results of others still cleared."""
+    messages = conversation([5, 2000, 5, 5, 5, 5, 5])
+    planner, market = Planner(Shelf()), MARKETS[-1]
+    first = request(messages[:10], market, 0.0)
+    planner.plan(first)
+    planner.keep(first.history, Batch({}, gone=((2, 4),)))
+    for stop in (12, 14, 16):
+        found = planner.plan(request(messages[:stop], market, 10.0))
+        left = [*messages[:2], *messages[4:stop]]
+        assert fault_of("chat", found.body) == ""
+        for place, (sent, message) in enumerate(zip(found.body["messages"], left, strict=True)):
+            assert sent == message or (place == 3 and is_cleared(sent["content"]))
+    assert is_cleared(found.body["messages"][3]["content"])

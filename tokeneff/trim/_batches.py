@@ -45,11 +45,13 @@ class Batch(NamedTuple):
     """Tokens that this batch left out, as expected when it was decided."""
     gain: int = 0
     """Nano-dollars that it was expected to save in all."""
+    gone: tuple[tuple[int, int], ...] = ()
+    """Exchanges that are left out whole: their first message, and the first behind them, as the caller has them."""
 
     def packed(self) -> bytes:
         """As bytes."""
         texts = [[list(path), text] for path, text in self.texts.items()]
-        value = {"v": VERSION, "texts": texts, "saved": self.saved, "gain": self.gain}
+        value = {"v": VERSION, "texts": texts, "saved": self.saved, "gain": self.gain, "gone": self.gone}
         return json.dumps(value, separators=(",", ":")).encode()
 
     @classmethod
@@ -60,7 +62,8 @@ class Batch(NamedTuple):
             if value["v"] != VERSION:
                 return None
             texts = {tuple(path): text for path, text in value["texts"] if isinstance(text, str) and text.strip()}
-            return cls(texts, int(value["saved"]), int(value["gain"]))
+            gone = tuple((int(start), int(stop)) for start, stop in value["gone"])
+            return cls(texts, int(value["saved"]), int(value["gain"]), gone)
         except (ValueError, KeyError, TypeError):
             return None
 
@@ -82,11 +85,6 @@ class Batches:
         self._known: OrderedDict[bytes, Batch] = OrderedDict()
         """Of each message seen: the batch that holds behind it."""
         watch(self)
-
-    def seen(self, history: History) -> bool:
-        """Whether this very request, or one that goes on from it, was here before."""
-        with self.guard:
-            return bool(history.chain) and history.chain[-1] in self._known
 
     def holding(self, history: History) -> Batch:
         """The batch that holds for a request. Asks the store for messages that this process has not seen."""
@@ -132,8 +130,10 @@ class Batches:
 
     @staticmethod
     def _fitting(history: History, batch: Batch) -> Batch:
-        """Without texts whose place is none any more: what is strange is left alone."""
-        places = {spot.path for spot in history.spots if spot.kind == "tool_result"}
-        if all(path in places for path in batch.texts):
+        """Without what has no place in the request: what is strange is left alone."""
+        places = {spot.path for spot in history.spots}
+        rows = {(exchange.start, exchange.stop) for exchange in history.exchanges}
+        if all(path in places for path in batch.texts) and rows.issuperset(batch.gone):
             return batch
-        return batch._replace(texts={path: text for path, text in batch.texts.items() if path in places})
+        texts = {path: text for path, text in batch.texts.items() if path in places}
+        return batch._replace(texts=texts, gone=tuple(row for row in batch.gone if row in rows))

@@ -30,7 +30,12 @@ FLOOR = 16_000
 LEAST = 1_000
 """Tokens that a batch saves at least with each request."""
 _MOST = 12
+_STEPS = 8
+"""Of a cache that grows in big steps, as many have to be there: of less, what is saved is lost again in rounding."""
 """Places to begin that are tried."""
+
+_NEW = 4
+"""Steps, of whatever size, that new messages have to have."""
 
 
 class Option(NamedTuple):
@@ -111,13 +116,17 @@ def may_shorten(rule: Rule, plain: Pieces, arrived: int) -> bool:
 
     A prompt that is shorter than the least that a provider caches costs more than a longer one that is cached. As long
     as all before the new messages does not reach that size by itself, they stay as they are; once it does, it always
-    will.
+    will. Where caches grow in steps, what few tokens save is less than what rounding gives or takes.
 
     Args:
         plain: the request without us. arrived: the first piece that is new.
     """
     before = plain.ends[arrived - 1] if 0 < arrived <= len(plain.ends) else 0
-    return rule.engine == "none" or before >= rule.minimum
+    if rule.engine == "none":
+        return True
+    if before < max(rule.minimum, _STEPS * rule.grain):
+        return False
+    return rule.engine not in ("prefix", "units") or plain.total - before >= _NEW * rule.step
 
 
 def decide(case: Case) -> Verdict | None:

@@ -13,7 +13,7 @@ from tokeneff.prices._rates import Rates
 from tokeneff.promptcache import Mark, Pieces, Rule, pieces_of
 from tokeneff.tokens import Prompt
 from tokeneff.trim._batches import Batch, Batches, Store
-from tokeneff.trim._changing import replaced
+from tokeneff.trim._changing import changed
 from tokeneff.trim._gate import FLOOR, Case, Course, Option, Verdict, decide
 from tokeneff.trim._history import History, Path
 from tokeneff.trim._outlook import Outlook
@@ -81,7 +81,8 @@ class Planner:
     def plan(self, request: Request) -> Planned:
         """What to send of a request; it is taken to be sent."""
         history = request.history
-        again = self._batches.seen(history)
+        with self.guard:
+            again = history.chain[-1] in self._courses
         course = self._before(history)
         batch = self._batches.holding(history)
         found = self._rendered(request, batch)
@@ -92,6 +93,14 @@ class Planner:
         self._note(history, after)
         return found
 
+    def standing(self, history: History) -> Batch:
+        """What is left out of a request already, before anything is decided with it."""
+        return self._batches.holding(history)
+
+    def keep(self, history: History, batch: Batch) -> Batch:
+        """Keep what somebody else decided with a request, as for a window that is too small; returns what holds."""
+        return self._batches.add(history, batch)
+
     def prepare(self) -> None:
         """Before a fork: what is known is as good in two processes."""
 
@@ -101,18 +110,22 @@ class Planner:
 
     def _rendered(self, request: Request, batch: Batch) -> Planned:
         texts = {**_standing(request, batch), **batch.texts}
-        if not texts:
+        if not texts and not batch.gone:
             return Planned(texts, request.history.body, request.plain)
-        body = replaced(request.history, texts)
+        rows = set(batch.gone)
+        gone = [exchange for exchange in request.history.exchanges if (exchange.start, exchange.stop) in rows]
+        body = changed(request.history, texts, gone)
         return Planned(texts, body, request.pieces(body))
 
     def _decided(self, request: Request, batch: Batch, before: Planned, course: Course) -> Planned:
         total = before.pieces.total
         if total < FLOOR and (request.most is None or total <= request.most):
             return before
-        held = {place for places in request.leans.values() for place in places}
+        places = _places(request.history, before.pieces, batch)
+        held = {place for leant in request.leans.values() for place in leant}
         found = clearings(request.history, before.texts, keep=self._keep, tools=self._tools, held=held)
-        options, starts = _options(request.history, before, found)
+        found = [one for one in found if one.message in places]
+        options, starts = _options(request.history, before, found, places)
         case = Case(
             request.rule,
             request.rates,
@@ -122,14 +135,15 @@ class Planner:
             options,
             request.outlook.turns(course.turns),
             request.at,
-            _anchors(request.history, before.pieces) if self._anchors else (),
+            _anchors(request.history, places) if self._anchors else (),
             request.most,
         )
         verdict = decide(case)
         if verdict is None:
             return before
         texts = {one.path: one.text for one in found[starts[verdict.first] :]}
-        return self._kept(request, Batch({**batch.texts, **texts}, verdict.saved, verdict.gain), before, case, verdict)
+        new = Batch({**batch.texts, **texts}, verdict.saved, verdict.gain, batch.gone)
+        return self._kept(request, new, before, case, verdict)
 
     def _kept(self, request: Request, batch: Batch, before: Planned, case: Case, verdict: Verdict) -> Planned:
         """Keep what was decided, if it is as it was expected to be once it is counted."""
@@ -139,9 +153,11 @@ class Planner:
         if not (after.sound or forced) or planned.pieces.total >= before.pieces.total:
             return before
         held = self._batches.add(request.history, batch)
-        if held.texts != batch.texts:  # somebody else was first
+        if (held.texts, held.gone) != (batch.texts, batch.gone):  # somebody else was first
             return self._rendered(request, held)
-        return planned._replace(batch=held, anchor=_message(request.history, planned.pieces, verdict.anchor))
+        return planned._replace(
+            batch=held, anchor=_message(_places(request.history, planned.pieces, held), verdict.anchor)
+        )
 
     def _before(self, history: History) -> Course | None:
         """The conversation up to the request that this one goes on from."""
@@ -195,9 +211,18 @@ def _standing(request: Request, batch: Batch) -> Mapping[Path, str]:
     return {path: text for path, text in request.texts.items() if path not in lost}
 
 
-def _options(history: History, before: Planned, found: Sequence[Clearing]) -> tuple[list[Option], list[int]]:
+def _places(history: History, pieces: Pieces, batch: Batch) -> dict[int, int]:
+    """The pieces of messages that are sent."""
+    gone = {place for start, stop in batch.gone for place in range(start, stop)}
+    sent = [place for place in range(len(history.messages)) if place not in gone]
+    first = len(pieces.chain) - len(sent)
+    return {place: first + number for number, place in enumerate(sent)}
+
+
+def _options(
+    history: History, before: Planned, found: Sequence[Clearing], places: Mapping[int, int]
+) -> tuple[list[Option], list[int]]:
     """Of each message its clearings as one, and where in ``found`` they begin."""
-    first = len(before.pieces.chain) - len(history.messages)
     sizes: dict[int, int] = {}
     for spot in history.spots:
         sizes[spot.message] = sizes.get(spot.message, 0) + len(before.texts.get(spot.path, spot.text))
@@ -205,7 +230,7 @@ def _options(history: History, before: Planned, found: Sequence[Clearing]) -> tu
     starts: list[int] = []
     up, down = _DENSE
     for place, one in enumerate(found):
-        piece = first + one.message
+        piece = places[one.message]
         tokens = before.pieces.ends[piece] - (before.pieces.ends[piece - 1] if piece else 0)
         gone = tokens * (one.saved + len(one.text)) // max(sizes[one.message], 1)
         saved = max(gone - len(one.text) * up // down, 0)
@@ -217,18 +242,17 @@ def _options(history: History, before: Planned, found: Sequence[Clearing]) -> tu
     return options, starts
 
 
-def _anchors(history: History, pieces: Pieces) -> list[int]:
+def _anchors(history: History, places: Mapping[int, int]) -> list[int]:
     """Pieces of messages that the model did not write."""
-    first = len(pieces.chain) - len(history.messages)
     return [
-        first + place
-        for place, message in enumerate(history.messages)
-        if (fields(message) or {}).get("role") in ("user", "tool")
+        piece
+        for place, piece in places.items()
+        if (fields(history.messages[place]) or {}).get("role") in ("user", "tool")
     ]
 
 
-def _message(history: History, pieces: Pieces, anchor: int | None) -> int | None:
-    return None if anchor is None else anchor - (len(pieces.chain) - len(history.messages))
+def _message(places: Mapping[int, int], anchor: int | None) -> int | None:
+    return next((place for place, piece in places.items() if piece == anchor), None)
 
 
 def _anchored(planned: Planned, verdict: Verdict) -> Planned:
