@@ -35,7 +35,8 @@ def _rows(dialect: str, saids: Sequence[Said]) -> list[tuple[int, int]]:
     for place, said in enumerate(saids):
         if said.who == "assistant":
             # Of a row of items only the first shows the reasoning that they all came from.
-            if (within and not answered) or (thought >= 0 and not said.thinking):
+            # What is only named may be reasoning, and may as well be what reasoning led to.
+            if (within and not answered) or (thought >= 0 and (said.bound or not said.thinking)):
                 first = rows[-1][0] if thought < 0 else thought
                 while rows[-1][0] > first:
                     rows.pop()
