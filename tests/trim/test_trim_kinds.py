@@ -322,3 +322,18 @@ def test_older_messages_and_kept_tools_stay_as_they_are():
 
 def _history(messages: list[dict[str, Any]]) -> Any:
     return history_of("chat", {"messages": messages})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[32mok\x1b[0m test number one\n" * 900,
+        "downloading 10%\r" * 3000 + "done\n" + "x y z\n" * 3000,
+        "a line that ends with blanks \t \t \t\n and another one\n" * 900,
+        "waiting\n" * 4000,
+    ],
+)
+def test_long_texts_are_not_counted_and_made_shorter_all_the_same(text: str):
+    assert len(text) > 16_000
+    (shorter,) = sent(arriving(), conversation(("run", {}, text))).values()
+    assert words(shorter) + 16 <= words(text)

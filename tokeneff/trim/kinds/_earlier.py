@@ -16,6 +16,8 @@ _ANCHOR = 12
 """Characters of a line that is looked up: shorter ones are everywhere."""
 _PLACES = 8
 """Where one line is remembered, at most: the newest."""
+_OFTEN = 3
+"""Where a line is remembered of one text: the first."""
 _ALIKE = 16
 _OBJECT = 200
 _MOST = 4_000_000
@@ -81,7 +83,7 @@ class Earlier:
                 places = lookup.get(line[2])
                 if places is None:
                     lookup[line[2]] = [(number, at)]
-                else:
+                elif len(places) < _OFTEN or places[-_OFTEN][0] != number:
                     places.append((number, at))
                     if len(places) > _PLACES:
                         del places[0]

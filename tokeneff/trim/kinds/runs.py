@@ -23,22 +23,25 @@ def _edit(text: str, context: Context) -> Edit | None:
     ):
         return None
     back: list[tuple[int, str, int]] = []
+    sure = 0
     made: list[str] = []
     for line, group in groupby(lines):
         times = len(list(group))
         if len(line) >= 200:
-            line = _RUN.sub(lambda found: _shorter(found, context), line)
+            run, line = line, _RUN.sub(lambda found: _shorter(found, context), line)
+            sure += 16 * (line != run)
         told = f"[the line above {times - 1} times more]"
         if times < _LINES or (len(line) + 1) * (times - 1) < len(told) + 32:
             made += [line] * times
         else:
             back.append((len(made) + 1, "", times - 1))
             made += [line, told]
+            sure += context.count(line + "\n") * (times - 1) - context.count(told)
     short = "\n".join(made)
     if short == text:
         return None
     whole = _undo(short, tuple(back), nothing) == text
-    return Edit(short, tuple(back) if whole else ())
+    return Edit(short, tuple(back) if whole else (), sure=sure)
 
 
 def _shorter(found: re.Match[str], context: Context) -> str:

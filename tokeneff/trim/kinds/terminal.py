@@ -22,7 +22,9 @@ def _edit(text: str, context: Context) -> Edit | None:
     if len(short) <= _MOST and ("\x1b" in short or _REDRAWN.search(short)):
         drawn = _drawn(short)
         short = short if drawn is None else drawn
-    return Edit(short) if len(short) < len(text) else None
+    # An escape is a token at least, and what was drawn over is no fewer than one for twelve characters.
+    sure = text.count("\x1b") - short.count("\x1b") + (len(text) - len(short)) // 12
+    return Edit(short, sure=sure) if len(short) < len(text) else None
 
 
 def _drawn(text: str) -> str | None:
