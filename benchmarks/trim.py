@@ -37,7 +37,7 @@ from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._planning import Planner, Request
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._replay import Market, Policy, Sent, Sums, Turn, chatted, market, replay, total, turns
+from tokeneff.trim._replay import Market, Policy, Sent, Sums, Turn, market, replay, total, turns
 from tokeneff.trim._vault import Vault
 
 DEFAULT = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "traces"
@@ -102,7 +102,7 @@ def main() -> int:
         limit = _limit(conversations)
         runs = [*ours(), *(_peers(limit) if given.peers else ())]
         runs = [run for run in runs if re.search(given.policies, run.name)]
-        chat = [chatted(one) for one in conversations] if given.peers else []
+        chat = _chatted(conversations) if any(run.chat for run in runs) else []
         for run in runs:
             dearer += _table(path.stem, run, chat if run.chat else conversations, markets)
     print(f"\nconversations that ours made more than {WORSE:.1%} dearer, over all price models: {dearer}")
@@ -169,6 +169,12 @@ def _peers(limit: int) -> Iterator[Run]:
 
     for name, make in peers(limit):
         yield Run(f"{name} (kept: {limit:,} tokens)", make, chat=True, ours=False)
+
+
+def _chatted(conversations: list[list[Turn]]) -> list[list[Turn]]:
+    from trim_chat import chatted
+
+    return [chatted(one) for one in conversations]
 
 
 def _table(name: str, run: Run, conversations: list[list[Turn]], markets: list[Market]) -> int:

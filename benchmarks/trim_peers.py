@@ -89,7 +89,12 @@ def _litellm(limit: int) -> Callable[[Messages], Messages]:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     from litellm.utils import trim_messages
 
-    return lambda messages: trim_messages(copy.deepcopy(messages), model="gpt-4o", max_tokens=limit)
+    def trimmed(messages: Messages) -> Messages:
+        # It fails over a message without content, which every call of a tool is, and then trims nothing.
+        given = [{**message, "content": message.get("content") or ""} for message in messages]
+        return trim_messages(copy.deepcopy(given), model="gpt-4o", max_tokens=limit)
+
+    return trimmed
 
 
 def _headroom(limit: int) -> Callable[[Messages], Messages]:

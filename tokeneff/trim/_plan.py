@@ -49,6 +49,7 @@ def clearings(
     tools: Collection[str] = (),
     held: Collection[int] = (),
     least: int = LEAST,
+    rough: bool = False,
 ) -> tuple[Clearing, ...]:
     """Results that could be left out, oldest first; any number of the newest of these can be taken together.
 
@@ -58,6 +59,7 @@ def clearings(
         keep: turns of the model whose results stay. tools: names of those whose results always stay.
         held: messages that stay, as others refer to them.
         least: characters of a result below which it stays.
+        rough: leave the words out, too: what could be saved at most, told much faster.
     """
     if len(history.exchanges) <= keep:
         return ()
@@ -75,11 +77,11 @@ def clearings(
     ]
     if not free:
         return ()
-    elsewhere = _elsewhere(history, texts, {spot.path for spot in free})
+    elsewhere = set[str]() if rough else _elsewhere(history, texts, {spot.path for spot in free})
     found: list[Clearing] = []
     for spot in reversed(free):
         text = texts.get(spot.path, spot.text)
-        own = [word for word in words(text) if word not in elsewhere]
+        own = [] if rough else [word for word in words(text) if word not in elsewhere]
         instead = placeholder(text, own)
         if len(instead) * _SHARE <= len(text):
             elsewhere.update(own)

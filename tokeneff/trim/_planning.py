@@ -121,29 +121,41 @@ class Planner:
         total = before.pieces.total
         if total < FLOOR and (request.most is None or total <= request.most):
             return before
-        places = _places(request.history, before.pieces, batch)
-        held = {place for leant in request.leans.values() for place in leant}
-        found = clearings(request.history, before.texts, keep=self._keep, tools=self._tools, held=held)
-        found = [one for one in found if one.message in places]
-        options, starts = _options(request.history, before, found, places)
         case = Case(
             request.rule,
             request.rates,
             course,
             request.plain,
             before.pieces,
-            options,
+            (),
             request.outlook.turns(course.turns),
             request.at,
-            _anchors(request.history, places) if self._anchors else (),
+            _anchors(request.history, _places(request.history, before.pieces, batch)) if self._anchors else (),
             request.most,
         )
+        # Most requests are not worth looking at all their words.
+        _, _, options = self._found(request, batch, before, rough=True)
+        if decide(case._replace(options=options)) is None:
+            return before
+        found, starts, options = self._found(request, batch, before, rough=False)
+        case = case._replace(options=options)
         verdict = decide(case)
         if verdict is None:
             return before
         texts = {one.path: one.text for one in found[starts[verdict.first] :]}
         new = Batch({**batch.texts, **texts}, verdict.saved, verdict.gain, batch.gone)
         return self._kept(request, new, before, case, verdict)
+
+    def _found(
+        self, request: Request, batch: Batch, before: Planned, *, rough: bool
+    ) -> tuple[list[Clearing], list[int], list[Option]]:
+        """What could be left out, and of each message its options."""
+        places = _places(request.history, before.pieces, batch)
+        held = {place for leant in request.leans.values() for place in leant}
+        found = clearings(request.history, before.texts, keep=self._keep, tools=self._tools, held=held, rough=rough)
+        found = [one for one in found if one.message in places]
+        options, starts = _options(request.history, before, found, places)
+        return found, starts, options
 
     def _kept(self, request: Request, batch: Batch, before: Planned, case: Case, verdict: Verdict) -> Planned:
         """Keep what was decided, if it is as it was expected to be once it is counted."""
