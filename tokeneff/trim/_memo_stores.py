@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from functools import cache
-from hashlib import sha1
-from typing import Protocol
+from typing import Protocol, cast
 
-from tokeneff.cache.stores import CacheStore, GuardedCacheStore, Labels, NotKept, open_cache_store
-from tokeneff.cache.stores import _sqlite_tables as rows
+from tokeneff.cache.stores import CacheStore, GuardedCacheStore, Labels, open_cache_store
 from tokeneff.cache.stores.memory import LIMIT, MemoryCacheStore
-from tokeneff.cache.stores.redis import RedisCacheStore
-from tokeneff.cache.stores.sqlite import SqliteCacheStore
 from tokeneff.errors import StoreError, StoreUnavailable
-from tokeneff.stores._redis._scripts import Script, script_of
 
 _LABELS = Labels(model="trim")
-_LONGEST = 100 * 365 * 86_400_000_000
-_THERE = "if redis.call('EXISTS', root .. ':v:' .. ARGV[2]) == 1 then return { 2, now } end"
 
 
 class MemoStore(CacheStore, Protocol):
@@ -42,12 +34,17 @@ def open_memo_store(url: str, max_bytes: int | None = None) -> MemoStore:
     found = open_cache_store(url, max_bytes)
     if isinstance(found, MemoryCacheStore):
         return _named.setdefault(url, MemoryMemo(found.url, found.totals().limit or LIMIT))
-    if isinstance(found, SqliteCacheStore):
-        found.close()
-        return SqliteMemo(found.url, found.max_bytes)
-    if isinstance(found, RedisCacheStore):
-        found.close()
-        return RedisMemo(found.url, found.max_bytes)
+    found.close()
+    if type(found).__name__ == "SqliteCacheStore":
+        from tokeneff.cache.stores.sqlite import SqliteCacheStore
+        from tokeneff.trim._memo_sqlite import SqliteMemo
+
+        return SqliteMemo(found.url, cast("SqliteCacheStore", found).max_bytes)
+    if type(found).__name__ == "RedisCacheStore":
+        from tokeneff.cache.stores.redis import RedisCacheStore
+        from tokeneff.trim._memo_redis import RedisMemo
+
+        return RedisMemo(found.url, cast("RedisCacheStore", found).max_bytes)
     raise StoreError(f"trimming cannot keep what it did in a store of kind {type(found).__name__}")
 
 
@@ -69,50 +66,6 @@ class MemoryMemo(MemoryCacheStore):
     def abandon(self) -> None:
         super().abandon()
         self._adding = threading.Lock()
-
-
-class SqliteMemo(SqliteCacheStore):
-    """In a file: for the processes of this machine."""
-
-    def add(self, key: bytes, value: bytes, ttl: int) -> bytes:
-        now, touches = self.now(), self._touched.take()
-        with self._step() as db:
-            rows.touch(db, touches)
-            rows.sweep(db, now)
-            found = db.execute(rows.FIND, (key, now)).fetchone()
-            if found is not None:
-                return bytes(rows.entry(found).value or b"")
-            rows.remove(db, key)
-            if len(key) + len(value) <= self.max_bytes:
-                rows.make_room(db, len(key) + len(value), self.max_bytes)
-                rows.insert(db, key, value, _LABELS, now, now + ttl, now)
-        return value
-
-
-class RedisMemo(RedisCacheStore):
-    """On a server: for a fleet."""
-
-    def add(self, key: bytes, value: bytes, ttl: int) -> bytes:
-        from redis.exceptions import ResponseError
-
-        root = self._root(key)
-        about, limit = b'["trim","",[]]', self.max_bytes // len(self._roots)
-        clock = b"" if self.clock is None else b"%d" % self.clock()
-        asked = (clock, key, value, about, b"%d" % min(ttl, _LONGEST), b"", b"%d" % limit, *self._found(root))
-        try:
-            done, _ = self._ask(lambda link: link.run(_script(), root, *asked))
-        except ResponseError as fault:
-            raise NotKept(str(fault)) from None
-        found = self.get(key) if done == 2 else None
-        return value if found is None or found.value is None else found.value
-
-
-@cache
-def _script() -> Script:
-    """The cache's own script, after a look whether something is there."""
-    base, put = (script_of("tokeneff.cache.stores._redis", name).text for name in ("_base", "put"))
-    text = "\n".join((base, _THERE, put))
-    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 class GuardedMemoStore(GuardedCacheStore):
