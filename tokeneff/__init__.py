@@ -17,6 +17,7 @@ from tokeneff.errors import (
     BudgetExceeded,
     BudgetUnavailable,
     CacheMiss,
+    ContextTooLong,
     LedgerError,
     OtelAlreadyConfigured,
     PricesError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from tokeneff.prices import Cost, Prices
     from tokeneff.tokens import TokenCount, count
     from tokeneff.totals import Latency, Total, Usage
+    from tokeneff.trim import Trim
 
 __all__ = [
     "Budget",
@@ -43,6 +45,7 @@ __all__ = [
     "Cache",
     "CacheMiss",
     "CallRecord",
+    "ContextTooLong",
     "Cost",
     "Last",
     "Latency",
@@ -58,6 +61,7 @@ __all__ = [
     "TokenCount",
     "TokeneffError",
     "Total",
+    "Trim",
     "UnsupportedClient",
     "Usage",
     "__version__",
@@ -93,6 +97,7 @@ _LATER = {
     "Latency": "tokeneff.totals",
     "Total": "tokeneff.totals",
     "Usage": "tokeneff.totals",
+    "Trim": "tokeneff.trim",
 }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tokeneff.prices import Prices
     from tokeneff.stores import Store
     from tokeneff.totals import Usage
+    from tokeneff.trim import Trim
 
 C = TypeVar("C")
 Mask = Callable[[Any, str], Any]
@@ -40,6 +41,7 @@ def wrap(
     store: str | Store | None = None,
     on_store_error: Literal["open", "closed"] | None = None,
     cache: Cache | str | bool | None = None,
+    trim: Trim | bool | None = None,
 ) -> C:
     """Get a client that is used exactly like the one passed, and whose every call is in OpenTelemetry.
 
@@ -84,6 +86,8 @@ def wrap(
             reconciled when it is back; ``"closed"`` raises :class:`BudgetUnavailable`.
         cache: where replies are kept and served from again: a :class:`Cache`, the URL of its store, or ``True`` for one
             in memory. Calls that are answered from it cost nothing, and no budget. Off by default.
+        trim: what may be left out of requests: a :class:`Trim`, or ``True`` for what loses nothing. Only what makes the
+            whole conversation cheaper is left out. Off by default.
 
     Raises:
         UnsupportedClient: ``client`` is none that can be wrapped; the text says what can.
@@ -129,6 +133,7 @@ def install(
     store: str | Store | None = None,
     on_store_error: Literal["open", "closed"] | None = None,
     cache: Cache | str | bool | None = None,
+    trim: Trim | bool | None = None,
 ) -> None:
     """Have every client that is constructed from now on be a wrapped one, for code that builds its own.
 
@@ -143,7 +148,7 @@ def install(
 
     Args:
         tracer_provider, meter_provider, stream_usage, capture_content, mask, compat, metric_tags, remember_messages,
-        ledger, prices, budget, store, on_store_error, cache: as for :func:`wrap`.
+        ledger, prices, budget, store, on_store_error, cache, trim: as for :func:`wrap`.
     """
     arguments = _given(locals())
     from tokeneff._install import install_for

@@ -66,10 +66,11 @@ class Settings:
         self.capture: bool = capture.wanted or keeps_content
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
         self.guards: Guards = self._guards(arguments)
-        cached = self._cache(arguments.get("cache"))
-        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, *cached, self.guards.policy)
+        cached, placed = self._cache(arguments.get("cache"))
+        below = [*self._trim(arguments.get("trim")), *placed, self.guards.policy]
+        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, *cached, *below)
         import_whole("httpx2")
-        if self.ledger is not None or self.telemetry.observed() or arguments.get("budget") or cached:
+        if self.ledger is not None or self.telemetry.observed() or arguments.get("budget") or len(below) > 1 or cached:
             # The first call needs the price list, and may well be answered before it is read.
             warm("prices", self.prices.preload)
 
@@ -90,12 +91,19 @@ class Settings:
             lambda: self.ledger is None and not self.telemetry.observed(),
         )
 
-    def _cache(self, given: Any) -> list[Policy]:
+    def _cache(self, given: Any) -> tuple[list[Policy], list[Policy]]:
         if given is None or given is False:
-            return []
+            return [], []
         from tokeneff.cache._wiring import policies_of
 
         return policies_of(given, self.prices, lambda: self.policies)
+
+    def _trim(self, given: Any) -> list[Policy]:
+        if given is None or given is False:
+            return []
+        from tokeneff.trim import policies_of
+
+        return policies_of(given, self.prices)
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""

@@ -188,6 +188,18 @@ class Placed(NamedTuple):
     """Input tokens."""
 
 
+class Trimming(NamedTuple):
+    """What was left out of a call."""
+
+    said: Literal["trimmed", "held out", "refused"]
+    """``held out``: its conversation is sent as it is, to compare with; ``refused``: the provider did not take what was
+    left of it, and the call was sent as the caller wrote it."""
+    edits: Mapping[str, int] = {}
+    """How many texts were made shorter, by kind."""
+    saved: int | None = None
+    """Input tokens fewer, as expected."""
+
+
 class Outcome(NamedTuple):
     """How a call ended. Times are seconds of ``time.perf_counter``."""
 
@@ -212,6 +224,8 @@ class Outcome(NamedTuple):
     """What the cache did about it, where there is one."""
     placed: Placed | None = None
     """What was added for the provider's prompt cache, if anything was."""
+    trimmed: Trimming | None = None
+    """What was left out of it, if anything was."""
 
     @property
     def seconds(self) -> float:

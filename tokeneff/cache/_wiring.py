@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from tokeneff.prices import Prices
 
 
-def policies_of(given: object, prices: Prices, all_policies: Callable[[], Sequence[Policy]]) -> list[Policy]:
-    """The cache's policies, the outer first; none where there is no cache.
+def policies_of(
+    given: object, prices: Prices, all_policies: Callable[[], Sequence[Policy]]
+) -> tuple[list[Policy], list[Policy]]:
+    """The cache's policies: what answers calls, and what is placed in those that are sent.
 
     Args:
         given: what was given as ``cache=``. prices: what replies cost.
@@ -27,6 +29,7 @@ def policies_of(given: object, prices: Prices, all_policies: Callable[[], Sequen
     """
     cache = normalised(given)
     found: list[Policy] = []
+    placed: list[Policy] = []
     place = None if cache is None else place_of(cache)
     if cache is not None and place is not None:
         from tokeneff.cache._policy import Caching
@@ -36,8 +39,8 @@ def policies_of(given: object, prices: Prices, all_policies: Callable[[], Sequen
     if cache is not None and cache.prompt:
         from tokeneff.promptcache._policy import Placement
 
-        found.append(Placement(prices).policy)
-    return found
+        placed.append(Placement(prices).policy)
+    return found, placed
 
 
 def portable(given: object) -> object:

@@ -132,8 +132,8 @@ class Batches:
     def _fitting(history: History, batch: Batch) -> Batch:
         """Without what has no place in the request: what is strange is left alone."""
         places = {spot.path for spot in history.spots}
-        rows = {(exchange.start, exchange.stop) for exchange in history.exchanges}
-        if all(path in places for path in batch.texts) and rows.issuperset(batch.gone):
+        many = len(history.messages)
+        if all(path in places for path in batch.texts) and all(stop <= many for _, stop in batch.gone):
             return batch
         texts = {path: text for path, text in batch.texts.items() if path in places}
-        return batch._replace(texts=texts, gone=tuple(row for row in batch.gone if row in rows))
+        return batch._replace(texts=texts, gone=tuple(row for row in batch.gone if row[1] <= many))

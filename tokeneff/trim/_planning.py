@@ -15,7 +15,7 @@ from tokeneff.tokens import Prompt
 from tokeneff.trim._batches import Batch, Batches, Store
 from tokeneff.trim._changing import changed
 from tokeneff.trim._gate import FLOOR, Case, Course, Option, Verdict, decide
-from tokeneff.trim._history import History, Path
+from tokeneff.trim._history import Exchange, History, Path
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._plan import KEEP, Clearing, clearings
 
@@ -112,8 +112,7 @@ class Planner:
         texts = {**_standing(request, batch), **batch.texts}
         if not texts and not batch.gone:
             return Planned(texts, request.history.body, request.plain)
-        rows = set(batch.gone)
-        gone = [exchange for exchange in request.history.exchanges if (exchange.start, exchange.stop) in rows]
+        gone = [Exchange(*row) for row in batch.gone]
         body = changed(request.history, texts, gone)
         return Planned(texts, body, request.pieces(body))
 

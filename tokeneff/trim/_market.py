@@ -1,0 +1,183 @@
+"""All that trimming knows of one kind of request: a model at a host, for one tenant."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokeneff._forking import watch
+from tokeneff.promptcache import Pieces, rule_of
+from tokeneff.tokens import Prompt, counter
+from tokeneff.trim._arriving import Arrived, Arriving
+from tokeneff.trim._batches import Batch
+from tokeneff.trim._changing import replaced
+from tokeneff.trim._gate import may_shorten
+from tokeneff.trim._history import Exchange, History, Path
+from tokeneff.trim._limit import Fit, fitted, measure_of
+from tokeneff.trim._memo import Memo
+from tokeneff.trim._outlook import Outlook
+from tokeneff.trim._planning import Planned, Planner, Request, aligned
+from tokeneff.trim._vault import Vault
+
+if TYPE_CHECKING:
+    from tokeneff.adapters._hosts import Site
+    from tokeneff.prices import Prices
+    from tokeneff.trim._trim import Trim
+
+_OVER = 3_600.0
+"""Seconds without a request after which a conversation counts as over."""
+_MOST_OPEN = 2_000
+_ROOM = 3, 4
+"""What is too long is cut to this part of what may be sent: cut to the very limit, it is cut again at each turn."""
+
+
+class Asked(NamedTuple):
+    """A request before it is trimmed."""
+
+    history: History
+    prompt: Prompt
+    model: str
+    site: Site
+    session: str | None
+    total: int
+    """Input tokens, as expected."""
+    most: int | None
+    """That may be sent."""
+
+
+class Trimmed(NamedTuple):
+    """What is sent instead."""
+
+    body: Mapping[str, Any]
+    arrived: Arrived
+    planned: Planned | None
+    before: int
+    """Input tokens, as expected."""
+    after: int
+
+
+class Lengths:
+    """How many requests conversations have, learnt as they end; not thread-safe by itself."""
+
+    def __init__(self) -> None:
+        self.outlook = Outlook()
+        self._open: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
+
+    def asked(self, chain: Sequence[bytes], at: float) -> None:
+        """One more request."""
+        turns = 0
+        for digest in reversed(chain):
+            before = self._open.pop(digest, None)
+            if before is not None:
+                turns = before[1] - (digest == chain[-1])  # the same request again is no other turn
+                break
+        self._open[chain[-1]] = at, turns + 1
+        while self._open:
+            newest, lasted = next(iter(self._open.values()))
+            if at - newest <= _OVER and len(self._open) <= _MOST_OPEN:
+                break
+            self._open.popitem(last=False)
+            self.outlook.ended(lasted)
+
+
+class Market:
+    """Decides for one scope. Thread-safe; may wait for a store.
+
+    Args:
+        trim: what was asked for. memo: where decisions are. prices: what tokens cost.
+        scope: whose requests these are, and where they go.
+    """
+
+    def __init__(self, trim: Trim, memo: Memo, prices: Prices, scope: str) -> None:
+        self._trim, self._prices = trim, prices
+        self._planner = Planner(memo, tools=trim.keep_tools, scope=scope, anchors=False)
+        self.arriving = Arriving(
+            memo, Vault(memo, scope), counter().text, trim.kinds, scope=scope, keep_tools=trim.keep_tools
+        )
+        self.guard = threading.Lock()
+        self._lengths = Lengths()
+        watch(self)
+
+    def prepare(self) -> None:
+        """Before a fork: what is known is as good in two processes."""
+
+    def abandon(self) -> None:
+        """In a forked child."""
+        self.guard = threading.Lock()
+
+    def trimmed(self, asked: Asked) -> Trimmed:
+        """What is to be sent of a request.
+
+        Raises:
+            ContextTooLong: it cannot be made to fit.
+        """
+        history, at = asked.history, time.time()
+        rule = rule_of(asked.model, asked.site.provider)
+        plain = aligned(asked.prompt, history.dialect, history.body, asked.total)
+        first = len(plain.chain) - len(history.messages) + history.arrived
+        arrived = self._arrived(asked, may_shorten(rule, plain, first))
+        with self.guard:
+            self._lengths.asked(history.chain, at)
+            outlook = self._lengths.outlook
+        rates = self._prices.rates(asked.model, asked.site.provider, asked.site.host, at, asked.total)
+        planned: Planned | None = None
+        if rates is not None and self._trim.history:
+            pieces = self._pieces(asked, plain)
+            planned = self._planner.plan(
+                Request(history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans)
+            )
+            texts, body = planned.texts, planned.body
+        else:
+            texts, body = arrived.texts, replaced(history, arrived.texts) if arrived.texts else history.body
+        after = asked.total if body is history.body else self._expected(asked, body)
+        if asked.most is not None and after > asked.most:
+            fit = self._fitted(asked, asked.most, texts, arrived.leans, after)
+            body, after = fit.body, fit.tokens
+        return Trimmed(body, arrived, planned, asked.total, after)
+
+    def _fitted(
+        self, asked: Asked, most: int, texts: Mapping[Path, str], leans: Mapping[int, Sequence[int]], before: int
+    ) -> Fit:
+        history = asked.history
+        up, down = _ROOM
+        fit = fitted(
+            history,
+            most,
+            measure_of(history.dialect, asked.model, asked.site.provider, asked.session),
+            target=most * up // down,
+            texts=texts,
+            gone=tuple(Exchange(*row) for row in self._planner.standing(history).gone),
+            leans=leans,
+            keep_tools=self._trim.keep_tools,
+            model=asked.model,
+        )
+        rows = tuple((one.start, one.stop) for one in fit.gone)
+        self._planner.keep(history, Batch(fit.texts, before - fit.tokens, 0, rows))
+        return fit
+
+    def _arrived(self, asked: Asked, shorten: bool) -> Arrived:
+        history = asked.history
+        known = self.arriving.known(history)
+        if known is not None:
+            return known
+        since = history.arrived if shorten else len(history.messages)
+        standing = self._planner.standing(history)
+        gone = {*standing.texts, *(place for start, stop in standing.gone for place in range(start, stop))}
+        return self.arriving.arrive(history, asked.model, since, gone)
+
+    def _expected(self, asked: Asked, body: Mapping[str, Any]) -> int:
+        prompt = counter().prompt(asked.history.dialect, body, asked.model)
+        return counter().expected(prompt, asked.model, asked.site.provider, asked.session)[0]
+
+    def _pieces(self, asked: Asked, plain: Pieces) -> Any:
+        own = sum(piece.tokens for piece in asked.prompt.pieces) or 1
+
+        def pieces(body: Mapping[str, Any]) -> Pieces:
+            prompt = counter().prompt(asked.history.dialect, body, asked.model)
+            total = sum(piece.tokens for piece in prompt.pieces) * plain.total // own
+            return aligned(prompt, asked.history.dialect, body, total)
+
+        return pieces
