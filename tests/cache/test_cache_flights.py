@@ -21,6 +21,8 @@ from tokeneff.testing import Reply, faults
 
 SOAK = os.environ.get("TOKENEFF_SOAK") == "1"
 MANY = 1000 if SOAK else 50
+USAGE = {"stream_options": {"include_usage": True}}
+"""Without which a stream of chat says nothing of it, and cannot answer who wants the whole."""
 SLOW = faults.slow_first_byte(2.0 if SOAK else 0.5, SAID)
 
 
@@ -315,3 +317,44 @@ def _in_child(work: Any) -> int:
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+async def test_who_asks_the_same_in_the_midst_of_a_stream_does_not_wait_for_itself(
+    lab: Lab, way: Way, flavour: str
+) -> None:
+    client = lab.client(way.sdk, flavour, {"wait": "60s"})
+    began = time.monotonic()
+    streamed = {"stream": True, **(USAGE if way is CHAT else {})}
+    stream = await ready(way.ask(client, **streamed))
+    events, inner = [], None
+    async for event in each(stream):
+        events.append(event)
+        if inner is None:
+            inner = await ready(way.ask(client))
+            assert said() == ("shared", "")
+            assert len(await read(way.ask(client, **streamed))) > 1
+            assert said() == ("shared", "")
+    assert time.monotonic() - began < 30
+    settled()
+    assert (await ready(way.ask(client))).model_dump() == inner.model_dump()
+    assert [event.model_dump() for event in await read(way.ask(client, **streamed))] == [
+        event.model_dump() for event in events
+    ]
+    assert lab.sent == 1
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_a_stream_that_nobody_reads_on_holds_nobody_up(lab: Lab, flavour: str) -> None:
+    client = lab.client("openai", flavour, {"wait": "60s"})
+    began = time.monotonic()
+    stream = await ready(CHAT.ask(client, stream=True, **USAGE))
+    replies = [await ready(CHAT.ask(client)) for _ in range(3)]
+    assert time.monotonic() - began < 30
+    assert {reply.choices[0].message.content for reply in replies} == {"Once upon a time"}
+    await ready(stream.close())
+    settled()
+    await ready(CHAT.ask(client))
+    assert (said(), lab.sent) == (("hit", ""), 1)
+    assert tokeneff.usage(client).total.calls == 5
