@@ -70,6 +70,18 @@ class Flights:
         """The flight of a key, if there is one."""
         return self._flights.get(key)
 
+    def lands(self, key: bytes, kept: Kept) -> Flight | None:
+        """The flight of a reply that is there already; ``None`` where an equal call is in flight."""
+        flight = Flight(key)
+        flight.kept = kept
+        flight.tell(kept)
+        with self._lock:
+            before = self._flights.get(key)
+            if before is not None and before.kept is None:
+                return None
+            self._flights[key] = flight
+            return flight
+
     def over(self, flight: Flight) -> None:
         """Nobody joins it any more, and who waits goes on."""
         with self._lock:

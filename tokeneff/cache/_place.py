@@ -154,8 +154,11 @@ class Place:
         """Keep a reply, soon; until then, calls are answered from its flight. ``learn`` is told when it is kept.
         ``stored``: when it was got, in microseconds since 1970, if not now."""
         stored = now() if stored is None else stored
-        if flight is not None:
-            flight.kept = Kept(reply, stored, worth=worth)
+        kept = Kept(reply, stored, worth=worth)
+        if flight is None:  # asked anew: until the store has it, nobody is to be answered from what was there before
+            flight = self.flights.lands(key, kept)
+        else:
+            flight.kept = kept
 
         def work() -> None:
             try:
