@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokeneff.cache.stores import CacheStore, Labels
 
 _MOST_READ, _LARGEST_READ = 256, 64_000
-"""Replies, and bytes of one, that are at hand unpacked beside a store in memory."""
+"""Replies, and bytes of one, that are at hand unpacked."""
 _PATIENCE = 0.5
 """Seconds that a call waits for a store before the store counts as away, and calls do without it. What a store that is
 only busy answers late still saves a call; one that is gone is waited for once."""
@@ -97,12 +97,12 @@ class Place:
         return None if old > stale else Kept(reply, now() - age, old > 0)
 
     def _unpacked(self, key: bytes, value: bytes) -> Reply | None:
-        """The reply of a value; of one in memory that was read before, as it was read then."""
+        """The reply of a value; of one that was read before, as it was read then."""
         known = self._read.get(key)
-        if known is not None and known[0] is value:
+        if known is not None and known[0] == value:
             return known[1]
         reply = self.codec.unpack(key, value)
-        if reply is not None and self.instant and len(reply.body) <= _LARGEST_READ:
+        if reply is not None and len(reply.body) <= _LARGEST_READ:
             if len(self._read) >= _MOST_READ:
                 self._read = {}
             self._read[key] = value, reply
