@@ -14,8 +14,9 @@ import pytest
 from cache_lab import CHAT, FLAVOURS, GPT, SAID, WAYS, Lab, Way, each, fresh, read, ready, said
 
 import tokeneff
+from tokeneff.cache import _objects
 from tokeneff.cache._feed import Feed
-from tokeneff.cache._place import settled
+from tokeneff.cache._place import place_of, settled
 from tokeneff.cache._tape import Tape
 from tokeneff.testing import Reply, faults
 
@@ -276,15 +277,12 @@ async def test_calls_with_different_keys_do_not_wait_for_one_another(lab: Lab) -
 
 
 async def test_nothing_is_left_of_flights(lab: Lab) -> None:
-    from tokeneff.cache._place import place_of
-
     client = lab.client("openai", "async")
     lab.provider.queue(faults.server_error(), faults.server_error())
     for _ in range(4):
         await asyncio.gather(CHAT.ask(client), read(CHAT.ask(client, stream=True)), return_exceptions=True)
-    place = place_of(tokeneff.Cache(lab.url))
+    place = _place_of(lab)
     settled()
-    assert place is not None
     assert len(place.flights) == 0
 
 
@@ -301,6 +299,52 @@ async def test_a_forked_child_waits_for_nobody(lab: Lab) -> None:
     assert code == 0
     thread.join()
     assert lab.sent == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+async def test_a_forked_child_waits_for_no_lock_of_a_thread_that_stayed_behind(lab: Lab) -> None:
+    locked, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with _objects._lock, _place_of(lab).flights._lock, _place_of(lab)._keeper._lock:
+            locked.set()
+            over.wait(60)
+
+    client = lab.client("openai", "sync")
+    client._client.event_hooks = {"request": [lambda request: None]}
+    thread = threading.Thread(target=hold)
+    thread.start()
+    locked.wait(60)
+    try:
+        assert await asyncio.to_thread(_in_child, lambda: _timed(lambda: CHAT.ask(client))) == 0
+    finally:
+        over.set()
+        thread.join()
+
+
+def _timed(work: Any) -> Any:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(work()), daemon=True)
+    thread.start()
+    thread.join(30)
+    return found[0]
+
+
+async def test_a_call_that_is_dropped_may_end_in_the_midst_of_another_s_beginning(lab: Lab) -> None:
+    place = _place_of(lab)
+
+    def both() -> bool:
+        flight, leads = place.flights.join(bytes(32))
+        with place.flights._lock, place._keeper._lock:
+            place.flights.over(flight)
+            place._keeper.led(flight.key, "owner")
+        return leads
+
+    assert _timed(both)
+
+
+def _place_of(lab: Lab) -> Any:
+    return place_of(tokeneff.Cache(lab.url))
 
 
 def _in_child(work: Any) -> int:

@@ -54,7 +54,8 @@ class Flights:
     """All calls that this process asks of one store's key space."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # The collector may end a call that was dropped in the midst of what is guarded, in the same thread.
+        self._lock = threading.RLock()
         self._flights: dict[bytes, Flight] = {}
 
     def join(self, key: bytes) -> tuple[Flight, bool]:
@@ -91,7 +92,7 @@ class Flights:
 
     def forget(self) -> None:
         """In a forked child: the parent's calls are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._flights = {}
 
     def __len__(self) -> int:

@@ -40,7 +40,8 @@ class Keeper:
 
     def reset(self) -> None:
         """As new; what a forked child begins with."""
-        self._lock = threading.Lock()
+        # The collector may end a call that leads in the midst of what is guarded, in the same thread.
+        self._lock = threading.RLock()
         self._queue: SimpleQueue[tuple[Callable[[], None], int]] = SimpleQueue()
         self._leads: dict[bytes, str] = {}
         self._running = False

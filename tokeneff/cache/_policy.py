@@ -201,7 +201,7 @@ class Caching:
         """From a whole reply. ``None``: it could not be, and is forgotten."""
         outcome = yield from answer(call, reply, self._cache.pace)
         if _unbegun(outcome):
-            log_once("cache answer", "a kept reply could not be served: %s", outcome.failure)
+            log_once("cache answer", "a kept reply could not be served: %s", outcome.failure and outcome.failure.type)
             self._place.drop(entry.key)
             return None
         worth = kept.reply.worth if kept.worth is None else kept.worth()
