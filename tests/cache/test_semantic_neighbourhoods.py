@@ -31,10 +31,10 @@ THINGS = ("card", "phone", "house", "garden", "letter", "ticket", "window", "flo
 WAYS = (
     "how do I get my {}",
     "can you tell me how I get my {}",
-    "please, how do I get my {} back",
-    "I want to get my {}",
-    "tell me how to get my {} now",
-    "what do I do to get my {}",
+    "please, how do I get my {}",
+    "I would like to know how I get my {}",
+    "tell me how to get my {}",
+    "well, how can I get my {}",
 )
 
 
@@ -104,13 +104,15 @@ def test_nothing_is_served_before_there_is_evidence() -> None:
 def test_what_goes_well_is_served_but_for_the_share_that_is_looked_at() -> None:
     asker = Asker(made(coin=random.Random(5).random, explore=0.2))
     asker.trust(150)
-    explored, before = 0, asker.served
+    explored, unknown, before = 0, 0, asker.served
     for number in range(200):
         thing = THINGS[number % len(THINGS)]
         found = asker.ask(WAYS[number % len(WAYS)].format(thing), f"so you get your {thing}")
         explored += found.explore is not None
+        unknown += (found.serve, found.explore) == (None, None)  # asked in this way for the first time
+    assert unknown <= 5
     assert 20 <= explored <= 60  # 40 expected
-    assert asker.served - before == 200 - explored
+    assert asker.served - before == 200 - explored - unknown
     assert asker.false == 0
 
 
@@ -534,4 +536,6 @@ def test_a_fleet_shares_a_journal_in_redis(servers_by_kind: Callable[[str], Any]
     assert other.consider(b"context", WAYS[0].format("card")).serve in asker.kept
     assert other.totals() | {"evidence": 0} == asker.places.totals() | {"evidence": 0}
     other.clear()
-    assert list(journal_of(url).since("")) == []  # pyright: ignore[reportOptionalMemberAccess]
+    again = made(journal=journal_of(url))
+    assert again.consider(b"context", WAYS[0].format("card")).explore is None
+    assert again.totals()["questions"] == again.totals()["judged"] == 0

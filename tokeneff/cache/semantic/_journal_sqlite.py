@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -14,7 +14,11 @@ from tokeneff._sqlite.filesystem import shared_over_network
 from tokeneff._sqlite.urls import file_of
 from tokeneff.errors import StoreError
 
-_TABLE = "CREATE TABLE IF NOT EXISTS journal (place INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)"
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS journal
+    (place INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL, key BLOB NOT NULL DEFAULT x'')""",
+    "CREATE INDEX IF NOT EXISTS journal_key ON journal (key) WHERE key <> x''",
+)
 _PATIENCE = 0.25
 """Seconds that one look at the file may wait for other processes."""
 
@@ -35,9 +39,9 @@ class SQLiteJournal:
         self._lock = Lock()
         self._opened: tuple[int, sqlite3.Connection] | None = None
 
-    def add(self, record: bytes) -> None:
+    def add(self, record: bytes, key: bytes = b"") -> None:
         with self._lock:
-            self._file().execute("INSERT INTO journal (record) VALUES (?)", (record,))
+            self._file().execute("INSERT INTO journal (record, key) VALUES (?, ?)", (record, key))
 
     def since(self, place: str) -> Iterator[tuple[str, bytes]]:
         query = "SELECT place, record FROM journal WHERE place > ? ORDER BY place"
@@ -49,9 +53,23 @@ class SQLiteJournal:
         with self._lock:
             self._file().execute("DELETE FROM journal WHERE place <= (SELECT MAX(place) FROM journal) - ?", (most,))
 
-    def clear(self) -> None:
+    def keys(self) -> set[bytes]:
+        if not self.path.exists():
+            return set()
         with self._lock:
-            self._file().execute("DELETE FROM journal")
+            return {key for (key,) in self._file().execute("SELECT DISTINCT key FROM journal WHERE key <> x''")}
+
+    def drop(self, keys: Sequence[bytes], note: bytes) -> None:
+        with self._lock, self._step() as file:
+            file.executemany("DELETE FROM journal WHERE key = ? AND key <> x''", [(key,) for key in keys])
+            file.execute("INSERT INTO journal (record) VALUES (?)", (note,))
+
+    def clear(self, note: bytes) -> None:
+        if not self.path.exists():
+            return
+        with self._lock, self._step() as file:
+            file.execute("DELETE FROM journal")
+            file.execute("INSERT INTO journal (record) VALUES (?)", (note,))
 
     def close(self) -> None:
         with self._lock:
@@ -64,6 +82,19 @@ class SQLiteJournal:
         """In a forked child: the parent's connection is the parent's."""
         self._lock = Lock()
 
+    @contextmanager
+    def _step(self) -> Generator[sqlite3.Connection]:
+        """All of it or nothing; what was deleted is not left in the write-ahead log either."""
+        file = self._file()
+        file.execute("BEGIN IMMEDIATE")
+        try:
+            yield file
+        except BaseException:
+            file.execute("ROLLBACK")
+            raise
+        file.execute("COMMIT")
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def _file(self) -> sqlite3.Connection:
         if self._opened is not None and self._opened[0] == os.getpid():
             return self._opened[1]
@@ -72,6 +103,8 @@ class SQLiteJournal:
         if safe_wal() and not shared_over_network(self.path):
             file.execute("PRAGMA journal_mode=WAL")
         file.execute("PRAGMA synchronous=NORMAL")
-        file.execute(_TABLE)
+        file.execute("PRAGMA secure_delete=ON")
+        for table in _TABLES:
+            file.execute(table)
         self._opened = os.getpid(), file
         return file

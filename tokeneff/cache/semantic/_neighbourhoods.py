@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from tokeneff.cache.semantic._journal import Journal
     from tokeneff.cache.semantic._semantic import Semantic
 
-_MARGIN = 0.5
-"""A candidate counts as one that could be served if it is thought to be wrong with at most this part of the bound."""
-
 
 @dataclass(slots=True)
 class Token:
@@ -111,8 +108,7 @@ class Neighbourhoods:
         token = Token(context, question, vector, sight)
         if place is None or sight.key is None:
             return Consideration(token=token)
-        bound = self._semantic.max_false_hits
-        token.admitted = sight.proven and self._risk.at_most(sight.features) <= bound * _MARGIN
+        token.admitted = sight.proven and self._risk.at_most(sight.features) <= self._semantic.max_false_hits
         now = self._clock()
         trusted = token.admitted and place.wager.sure_at(now) and self._overall.sure_at(now)
         if trusted and self._coin() >= self._semantic.explore:

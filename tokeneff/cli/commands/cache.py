@@ -118,6 +118,7 @@ def _show(args: argparse.Namespace, out: Output, store: CacheStore) -> int:
 
 
 def _purge(args: argparse.Namespace, out: Output, store: CacheStore) -> int:
+    from tokeneff.cache.semantic import forget
     from tokeneff.cli._cache_store import keys_of
     from tokeneff.cli._durations import since
 
@@ -129,8 +130,11 @@ def _purge(args: argparse.Namespace, out: Output, store: CacheStore) -> int:
     if not args.yes and not _agreed(out, "all replies" if args.all else "these replies", store):
         return 1
     gone = store.purge(labels, before) if keys is None else sum(store.drop(key) for key in keys)
-    out.json({"store": _name(store), "purged": gone})
+    asked = forget(store.url, None if args.all else {entry.key for entry in store.entries()})
+    out.json({"store": _name(store), "purged": gone, "questions": asked})
     out.line(f"{gone:,} {'reply' if gone == 1 else 'replies'} forgotten")
+    if asked:
+        out.line(f"{asked:,} {'question' if asked == 1 else 'questions'} forgotten with them")
     return 0
 
 
