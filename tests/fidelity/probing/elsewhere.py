@@ -18,7 +18,7 @@ from probing.running import Recording, record
 from tokeneff.cache.stores import open_cache_store
 from tokeneff.testing.recorded import RecordedRequest
 
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 """Seconds for a probe: on a busy machine the process needs some to begin."""
 
 
@@ -41,7 +41,9 @@ class Elsewhere:
         if self._process is None:
             self._start()
         self._line.send((PROBES.index(probe), KINDS.index(kind), case, asked))
-        assert self._line.poll(_PATIENCE), "the other process does not answer"
+        if not self._line.poll(_PATIENCE):
+            self.close()  # or its answer would be taken for the next one's
+            raise TimeoutError("the other process does not answer")
         recording, served, fault = self._line.recv()
         assert not fault, fault
         return recording, served
@@ -52,6 +54,7 @@ class Elsewhere:
             self._process.kill()  # it has nothing to finish
             self._process.join()
             self._process.close()
+            self._process = None
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
