@@ -61,6 +61,10 @@ def _warm_arguments(warm: argparse.ArgumentParser) -> None:
     warm.add_argument("--account", metavar="NAME", help="as Cache(account=NAME); else the environment's API key counts")
     warm.add_argument("--by", metavar="NAME=VALUE", action="append", default=[], help="as Cache(by=NAME), for VALUE")
     warm.add_argument("--ttl", metavar="AGE", help="as Cache(ttl=AGE)")
+    warm.add_argument("--truncated", action="store_true", help="as Cache(truncated=True)")
+    warm.add_argument(
+        "--ignore-header", metavar="NAME", action="append", default=[], help="as one of Cache(ignore_headers=…)"
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
