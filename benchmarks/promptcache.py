@@ -21,6 +21,7 @@ Third part: the same for random halves of each file, each a tag of its own that 
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -56,8 +57,7 @@ MODELS = (
 )
 WORSE = Fraction(5, 1000)
 HELD = (CLAUDE, GEMINI)  # files whose conversations must not become dearer
-_SPAN = 10.0
-_DAY = 86_400.0
+_SPAN, _DAY = 10.0, 86_400.0
 
 
 class Request(NamedTuple):
@@ -128,8 +128,6 @@ def requests_of(path: Path) -> Iterator[Request]:
     beside = tools_beside(path)
     tools: Sequence[Any] = ()
     if beside is not None:
-        import json
-
         tools = json.loads(beside.read_text())
     start = 0.0
     for conversation in read(path, tools=tools):

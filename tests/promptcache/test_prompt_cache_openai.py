@@ -165,6 +165,19 @@ async def test_what_such_questions_share_is_read_and_written_all_the_same(monkey
     assert last.tokens.cache_write == 0
 
 
+async def test_what_others_have_had_written_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, host = Clock(monkeypatch), Host()
+    client = host.client("openai")
+    for number in range(KNOWN + 2):
+        clock.now += 4000
+        client.chat.completions.create(**question(number))
+    with tokeneff.tag(feature="other"):
+        client.chat.completions.create(**question(1000))
+    client.chat.completions.create(**question(1000))
+    assert ["prompt_cache_options" in body for body in host.bodies[-3:]] == [True, False, False]
+    assert host.outcomes[-1].tokens.cache_read > 2000
+
+
 async def test_where_it_was_gone_on_from_after_all_everything_is_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, host, bare = Clock(monkeypatch), Host(), Host()
     clients = host.client("openai"), bare.client("openai", wrapped=False)

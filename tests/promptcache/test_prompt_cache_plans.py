@@ -202,8 +202,8 @@ def test_what_a_conversation_has_saved_it_may_write_in_doubt() -> None:
 
 def test_whose_user_thinks_twice_is_taken_to_do_so_again() -> None:
     tag = Tag()
-    for number in range(10):
-        for turn in range(30):
+    for number in range(20):
+        for turn in range(8):
             tag.send(4000.0 * number + 9 * turn, conversation(turn, 20_000, f"{number}."))
     for turn in range(4):
         tag.send(50_000 + 1200.0 * turn, conversation(turn, 20_000, "slow"))
