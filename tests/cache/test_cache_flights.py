@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -402,3 +403,20 @@ async def test_a_stream_that_nobody_reads_on_holds_nobody_up(lab: Lab, flavour: 
     await ready(CHAT.ask(client))
     assert (said(), lab.sent) == (("hit", ""), 1)
     assert tokeneff.usage(client).total.calls == 5
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_what_was_kept_and_is_gone_is_asked_for_at_once(lab: Lab, flavour: str, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'cache.db'}"
+    one, other = (
+        lab.client("openai", flavour, tokeneff.Cache(url, wait="60s", max_size=size)) for size in ("1MB", "2MB")
+    )
+    await ready(CHAT.ask(one))
+    settled()
+    place = place_of(tokeneff.Cache(url, wait="60s", max_size="1MB"))
+    assert place is not None
+    assert place.store.purge() == 1
+    began = time.monotonic()
+    await ready(CHAT.ask(other))
+    assert (said(), lab.sent) == (("miss", ""), 2)
+    assert time.monotonic() - began < 30
