@@ -95,10 +95,7 @@ def with_key(request: Request, body: Mapping[str, Any], dialect: str, session: s
 
 
 def _spared(request: Request, pieces: Pieces) -> int:
-    """Nano-dollars that are spared if the provider writes nothing but what is marked; 0: let it write.
-
-    Only where all that the request could read is what is marked: without a breakpoint nothing is read, either.
-    """
+    """Nano-dollars that are spared if the provider writes, and reads, nothing but what is marked; 0: let it write."""
     rates, place, book = request.rates, request.place, request.book
     if rates is None or {"cache_read", "cache_write"}.intersection(rates.assumed):
         return 0
@@ -111,7 +108,7 @@ def _spared(request: Request, pieces: Pieces) -> int:
     let, kept = (
         serve(request.rule, request.before, each, request.at)[0] for each in (pieces, pieces._replace(implicit=False))
     )
-    return max(let.dollars(rates) - kept.dollars(rates), 0) if kept.read >= let.read else 0
+    return max(let.dollars(rates) - kept.dollars(rates), 0)
 
 
 def _bare(request: Request) -> Split:
