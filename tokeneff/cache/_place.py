@@ -69,9 +69,11 @@ class Place:
             for asked, known in self._known:
                 if asked == semantic:
                     return known
-            from tokeneff.cache.semantic import Neighbourhoods, journal_of
+            from tokeneff.cache.semantic import Neighbourhoods, index_of, journal_of
 
-            known = Neighbourhoods(semantic, journal_of(self.store.url), self.codec)
+            url = self.store.url
+            index = None if semantic.index is None else index_of(url)
+            known = Neighbourhoods(semantic, journal_of(url), self.codec, index=index)
             self._known.append((semantic, known))
             return known
 

@@ -100,10 +100,11 @@ def forget(url: str, alive: Iterable[bytes] | None = None, who: str = "") -> int
     """
     try:
         journal = journal_of(url)
+        alive = None if alive is None else set(alive)
         if journal is None:
             return 0
         try:
-            return _forgotten(journal, alive, who)
+            return len(_forgotten(journal, alive, who) | _unindexed(url, alive))
         finally:
             journal.close()
     except (StoreError, StoreUnavailable):
@@ -112,13 +113,28 @@ def forget(url: str, alive: Iterable[bytes] | None = None, who: str = "") -> int
         raise StoreUnavailable(f"what was learnt of questions could not be forgotten: {fault}") from fault
 
 
-def _forgotten(journal: Journal, alive: Iterable[bytes] | None, who: str) -> int:
+def _forgotten(journal: Journal, alive: Iterable[bytes] | None, who: str) -> set[bytes]:
     known = journal.keys()
     if alive is None:
         journal.clear(note_of(who, None))
-        return len(known)
+        return known
     gone = sorted(known.difference(alive))
     for start in range(0, len(gone), _AT_ONCE):
         some = gone[start : start + _AT_ONCE]
         journal.drop(some, note_of(who, some))
-    return len(gone)
+    return set(gone)
+
+
+def _unindexed(url: str, alive: Iterable[bytes] | None) -> set[bytes]:
+    if not url.startswith("sqlite:"):
+        return set()
+    from tokeneff.cache.semantic._index_sqlite import SQLiteIndex
+
+    index = SQLiteIndex(url)
+    try:
+        gone = index.keys() if alive is None else index.keys().difference(alive)
+        if gone:
+            index.drop(sorted(gone))
+        return gone
+    finally:
+        index.close()

@@ -87,7 +87,7 @@ class Memoir:
         self._lock = Lock()
         self._first: Thread | None = None
         self._written = 0
-        self._of = _told(semantic)
+        self._of = told(semantic)
 
     def read(self) -> None:
         """Take what was learnt since the last look, here before this process or by others.
@@ -206,7 +206,7 @@ class Memoir:
             log_once(("journal record", type(fault)), "a record of what was learnt is none: %s", fault)
 
 
-def _told(semantic: Semantic) -> str:
+def told(semantic: Semantic) -> str:
     """What evidence is evidence of: its encoder and comparison, by name."""
     encoder, compare = semantic.encoder, semantic.compare
     parts = [part if part is None or isinstance(part, str) else _name(part) for part in (encoder, compare)]

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokeneff._chance import chance
 from tokeneff._log import log_once
+from tokeneff.cache._codec import Codec
 from tokeneff.cache.semantic._answers import Mark, answer_of, equal, mark_of
 from tokeneff.cache.semantic._encoders import Encoding
 from tokeneff.cache.semantic._memoir import Memoir
-from tokeneff.cache.semantic._neighbourhood import FEATURES, Neighbourhood, Sight
+from tokeneff.cache.semantic._neighbourhood import FEATURES, NEIGHBOURS, Neighbourhood, Sight
 from tokeneff.cache.semantic._risk import Risk
+from tokeneff.cache.semantic._shelf import Shelf
 from tokeneff.cache.semantic._wager import Wager
 
 if TYPE_CHECKING:
-    from tokeneff.cache._codec import Codec
     from tokeneff.cache._reply import Reply
+    from tokeneff.cache.semantic._index import Index
     from tokeneff.cache.semantic._journal import Journal
     from tokeneff.cache.semantic._semantic import Semantic
 
@@ -58,6 +60,7 @@ class Neighbourhoods:
 
     Args:
         semantic: what was asked for. journal: where what is learnt outlives the process. codec: seals what goes there.
+        index: finds more questions than are in memory.
         coin: draws numbers from 0 to 1. clock: seconds since 1970.
     """
 
@@ -67,6 +70,7 @@ class Neighbourhoods:
         journal: Journal | None = None,
         codec: Codec | None = None,
         *,
+        index: Index | None = None,
         coin: Callable[[], float] = chance.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -79,6 +83,7 @@ class Neighbourhoods:
         self._risk = Risk(FEATURES)
         self._overall = self._wager()
         self._memoir = None if journal is None else Memoir(journal, codec, semantic, self)
+        self._shelf = None if index is None else Shelf(index, codec or Codec(), semantic)
 
     @property
     def instant(self) -> bool:
@@ -96,6 +101,8 @@ class Neighbourhoods:
             if self._memoir is not None:
                 self._memoir.read()
             vector = self._encoding.vector(question, self._semantic.client or client)
+            if self._shelf is not None and vector is not None:
+                self._fetch(self._shelf, context, vector)
             with self._lock:
                 return self._considered(context, question, vector)
         except Exception as fault:  # noqa: BLE001 - our fault, or the encoder's: the call is sent
@@ -116,6 +123,16 @@ class Neighbourhoods:
             return Consideration(serve=sight.key, token=token)
         return Consideration(explore=sight.key, token=token)
 
+    def _fetch(self, shelf: Shelf, context: bytes, vector: Sequence[float]) -> None:
+        """Have in memory what an index proposes; the nearest last, so that it is there whatever has to go."""
+        for one in reversed(shelf.near(context, vector, NEIGHBOURS)):
+            with self._lock:
+                known = one.key in self._where
+            if not known:
+                self.take_entry(context, one.key, one.question, one.vector, one.mark, None, ())
+                with self._lock:
+                    self._contexts[context].recall(one.key, one.seen, one.wrong)
+
     def judged(self, token: Token, kept: Reply, got: Reply) -> bool | None:
         """Compare the reply that came with the one that could have been served: whether they say the same.
 
@@ -130,6 +147,8 @@ class Neighbourhoods:
             token.judged = key, same
             at = self._clock()
             self.take_outcome(token.context, key, token.sight.features, token.admitted, not same, at)
+            if self._shelf is not None:
+                self._shelf.judged(key, not same)
             if self._memoir is not None:
                 self._memoir.outcome(token.context, key, token.sight.features, token.admitted, not same, at)
             return same
@@ -146,6 +165,8 @@ class Neighbourhoods:
             mark = mark_of(answer)
             args = (token.context, key, token.question, token.vector, mark, token.judged, token.sight.near)
             self.take_entry(*args)
+            if self._shelf is not None and token.vector is not None:
+                self._shelf.put(token.context, key, token.question, token.vector, mark)
             if self._memoir is not None:
                 self._memoir.entry(*args)
         except Exception as fault:  # noqa: BLE001 - as above
@@ -154,17 +175,23 @@ class Neighbourhoods:
     def forget(self, key: bytes) -> None:
         """There is no reply under ``key`` any more."""
         self.take_away(key)
+        if self._shelf is not None:
+            self._shelf.away(key)
         if self._memoir is not None:
             self._memoir.away(key)
 
     def clear(self) -> None:
         """Forget everything: questions and evidence."""
         self.reset()
+        if self._shelf is not None:
+            self._shelf.clear()
         if self._memoir is not None:
             self._memoir.clear()
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Let go of the journal and the index."""
+        if self._shelf is not None:
+            self._shelf.close()
         if self._memoir is not None:
             self._memoir.close()
 
