@@ -54,6 +54,15 @@ async def test_a_key_is_all_that_is_added_for_older_gpt(awaiting: bool, stream: 
     assert [outcome.placed.saved for outcome in host.outcomes] == [None, None]
 
 
+async def test_bypass_sends_no_key_in_that_block() -> None:
+    host = Host()
+    client = host.client("openai")
+    for mode in ("bypass", None):
+        with tokeneff.override(cache=mode):
+            client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": LONG}])
+    assert ["prompt_cache_key" in body for body in host.bodies] == [False, True]
+
+
 async def test_a_session_has_a_key_of_its_own() -> None:
     host = Host()
     client = host.client("openai")
