@@ -49,6 +49,15 @@ def without(body: Any) -> Any:
     return body
 
 
+def breakpoints(body: Any) -> list[Any]:
+    if isinstance(body, list):
+        return [mark for item in body for mark in breakpoints(item)]
+    if isinstance(body, dict):
+        own = [body["cache_control"]] if "cache_control" in body else []
+        return own + [mark for name, value in body.items() if name != "cache_control" for mark in breakpoints(value)]
+    return []
+
+
 def http_module(kind: type) -> Any:
     """httpx or httpx2, whichever this line of the SDK has."""
     client = kind(api_key="key")

@@ -14,7 +14,7 @@ from typing import Any
 
 import anthropic
 import pytest
-from prompt_host import LONG, Host, done, read, without
+from prompt_host import LONG, Host, breakpoints, done, read, without
 
 import tokeneff
 from tokeneff import _log
@@ -52,15 +52,6 @@ def asked(**more: Any) -> dict[str, Any]:
         "messages": [{"role": "user", "content": "Hello " + LONG}],
     }
     return {name: value for name, value in {**body, **more}.items() if value is not None}
-
-
-def breakpoints(body: Any) -> list[Any]:
-    if isinstance(body, list):
-        return [mark for item in body for mark in breakpoints(item)]
-    if isinstance(body, dict):
-        own = [body["cache_control"]] if "cache_control" in body else []
-        return own + [mark for name, value in body.items() if name != "cache_control" for mark in breakpoints(value)]
-    return []
 
 
 @pytest.mark.parametrize("stream", [False, True])
