@@ -73,7 +73,7 @@ def asked(client: Any, tags: dict[str, Any], stream: bool) -> str:
         return "".join(event.choices[0].delta.content or "" for event in reply if event.choices)
 
 
-@settings(deadline=None, max_examples=2_000 if os.environ.get("TOKENEFF_SOAK") == "1" else 60)
+@settings(deadline=None, max_examples=2_000 if os.environ.get("TOKENEFF_SOAK") == "1" else 40)
 @given(calls=st.lists(CALLS, min_size=2, max_size=12), by=st.sampled_from(((), ("tenant",), ("tenant", "user"))))
 def test_no_reply_crosses_a_wall(town: Town, calls: list[Any], by: tuple[str, ...]) -> None:
     cache = tokeneff.Cache(fresh(), by=by)

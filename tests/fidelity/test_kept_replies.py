@@ -18,6 +18,8 @@ from probing.wrappings import BARE
 
 from tokeneff.cache.stores import CacheStore, open_cache_store
 
+# What a probe leaves for the collector, bare as well, is found at any moment: also when nothing is recorded.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 EVERY_KIND = bool(os.environ.get("TOKENEFF_SOAK"))
 """Else, of the clients for clouds and their like, those that a probe is there for."""
 CASES = [
