@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from array import array
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from cache_lab import CHAT, Lab, said
+from cache_store_kit import kinds, servers_by_kind
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_semantic_neighbourhoods import THINGS, WAYS, Asker, dense, letters
@@ -29,6 +31,30 @@ from tokeneff.errors import StoreError
 
 CAN = hasattr(_module().Connection, "enable_load_extension")
 
+__all__ = ["servers_by_kind"]
+
+
+@pytest.fixture(params=["sqlite-vec", "redis"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def place(kind: str, request: pytest.FixtureRequest) -> str:
+    """The URL of a store that can have an index."""
+    if kind == "sqlite-vec":
+        return request.getfixturevalue("url")
+    pytest.importorskip("redis")
+    if not kinds():
+        pytest.skip("no redis-server and no valkey-server here: .ci/redis installs one")
+    servers: Callable[[str], Any] = request.getfixturevalue("servers_by_kind")
+    url: str = servers(kinds()[0]).url("redis")
+    try:
+        index_of(url, "redis").clear()
+    except StoreError as fault:
+        pytest.skip(str(fault))
+    return url
+
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
@@ -43,7 +69,7 @@ def places(index: Any, most: int = 10_000) -> Neighbourhoods:
     return Neighbourhoods(semantic, coin=lambda: 0.5, index=index)
 
 
-def test_what_is_not_in_memory_is_found_and_served(url: str) -> None:
+def test_what_is_not_in_memory_is_found_and_served(place: str, kind: str) -> None:
     def served(index: Any) -> list[str]:
         asker = Asker(places(index, most=6))
         asker.trust(160)
@@ -54,32 +80,32 @@ def test_what_is_not_in_memory_is_found_and_served(url: str) -> None:
         ]
 
     assert len(served(None)) <= 2
-    assert len(served(index_of(url))) >= 9
+    assert len(served(index_of(place, kind))) >= 9
 
 
-def test_another_process_finds_it_at_once(url: str) -> None:
-    asker = Asker(places(index_of(url)))
+def test_another_process_finds_it_at_once(place: str, kind: str) -> None:
+    asker = Asker(places(index_of(place, kind)))
     asker.trust(30)
-    other = Asker(places(index_of(url)), numbers=count(10**6))
+    other = Asker(places(index_of(place, kind)), numbers=count(10**6))
     other.kept |= asker.kept
 
     assert other.places.totals()["questions"] == 0
     assert other.ask(WAYS[0].format("card"), "so you get your card").explore in asker.kept
     assert other.places.consider(b"another context", WAYS[0].format("card")).explore is None
-    assert dense(len, index=index_of(url)).totals()["questions"] == 0
+    assert dense(len, index=index_of(place, kind)).totals()["questions"] == 0
 
 
-def test_what_has_no_reply_any_more_is_not_proposed(url: str) -> None:
-    asker = Asker(places(index_of(url)))
+def test_what_has_no_reply_any_more_is_not_proposed(place: str, kind: str) -> None:
+    asker = Asker(places(index_of(place, kind)))
     asker.trust(30)
     for key in asker.kept:
         asker.places.forget(key)
 
-    assert index_of(url).keys() == set()
+    assert index_of(place, kind).keys() == set()
     assert asker.places.consider(b"context", WAYS[0].format("card")).explore is None
     asker.trust(10)
     asker.places.clear()
-    assert index_of(url).keys() == set()
+    assert index_of(place, kind).keys() == set()
 
 
 VECTORS = st.lists(st.integers(-5, 5), min_size=4, max_size=4).filter(any)
@@ -166,9 +192,9 @@ def test_a_damaged_file_is_one_without(url: str, tmp_path: Path) -> None:
     assert asker.served > 0
 
 
-def test_what_is_purged_is_in_no_index_either(url: str, lab: Lab, tmp_path: Path) -> None:
-    semantic = Semantic(lambda texts: [[1.0, 0.5]] * len(texts), 0.5, confidence=0.5, explore=0.01, index="sqlite-vec")
-    client = lab.client("openai", "sync", tokeneff.Cache(url, semantic=semantic, by="tenant"))
+def test_what_is_purged_is_in_no_index_either(place: str, kind: str, lab: Lab, tmp_path: Path) -> None:
+    semantic = Semantic(lambda texts: [[1.0, 0.5]] * len(texts), 0.5, confidence=0.5, explore=0.01, index=kind)
+    client = lab.client("openai", "sync", tokeneff.Cache(place, semantic=semantic, by="tenant"))
 
     def ask(text: str, tenant: str) -> str:
         with tokeneff.tag(tenant=tenant):
@@ -180,14 +206,15 @@ def test_what_is_purged_is_in_no_index_either(url: str, lab: Lab, tmp_path: Path
         ask("where is the library" + "?" * number, "acme")
     ask("where is the library", "globex")
     assert ask("Where is the library", "acme") == "semantic"
-    assert main(["cache", "purge", "--store", url, "--scope", "tenant=acme", "--yes"]) == 0
-    assert len(index_of(url).keys()) == 1
+    assert main(["cache", "purge", "--store", place, "--scope", "tenant=acme", "--yes"]) == 0
+    assert len(index_of(place, kind).keys()) == 1
     assert ask("where is the library!", "acme") == "miss"
-    assert main(["cache", "purge", "--store", url, "--all", "--yes"]) == 0
-    assert index_of(url).keys() == set()
-    file = sqlite3.connect(tmp_path / "cache.db-vectors")
-    assert file.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
-    file.close()
+    assert main(["cache", "purge", "--store", place, "--all", "--yes"]) == 0
+    assert index_of(place, kind).keys() == set()
+    if kind == "sqlite-vec":
+        file = sqlite3.connect(tmp_path / "cache.db-vectors")
+        assert file.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
+        file.close()
     assert ask("where is the library!!", "acme") == "miss"
 
 
@@ -217,9 +244,9 @@ def test_what_is_missing_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> 
         index_of(url)
 
 
-def test_replies_that_differ_are_told_apart(url: str) -> None:
+def test_replies_that_differ_are_told_apart(place: str, kind: str) -> None:
     """Two questions out of memory, one answer each: each is served its own."""
-    asker = Asker(places(index_of(url), most=4))
+    asker = Asker(places(index_of(place, kind), most=4))
     asker.trust(160)
     for thing in ("card", "river"):
         found = asker.ask(WAYS[0].format(thing) + "!!", f"so you get your {thing}")

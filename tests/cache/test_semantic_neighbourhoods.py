@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
 import sys
@@ -201,6 +202,24 @@ def test_no_key_ever_crosses_contexts(asked: list[tuple[bytes, str, str]]) -> No
         key = next(numbers).to_bytes(32, "big")
         owners[key] = context
         places.learnt(found.token, key, said(thing))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_forked_child_knows_what_is_written_down_once_and_waits_for_nobody(tmp_path: Path) -> None:
+    asker = Asker(made(journal=journal_of(f"sqlite:///{tmp_path}/cache.db")))
+    asker.trust(130)
+    before = asker.places.totals()
+    child = os.fork()
+    if child == 0:
+        try:
+            found = asker.places.consider(b"context", WAYS[0].format("card"))
+            after = asker.places.totals()
+            same = all(after[name] == before[name] for name in ("questions", "judged", "wrong"))
+            os._exit(0 if found.serve is not None and same else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert asker.places.consider(b"context", WAYS[0].format("card")).serve is not None
 
 
 def test_what_has_no_reply_any_more_is_forgotten() -> None:

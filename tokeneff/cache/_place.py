@@ -72,7 +72,7 @@ class Place:
             from tokeneff.cache.semantic import Neighbourhoods, index_of, journal_of
 
             url = self.store.url
-            index = None if semantic.index is None else index_of(url)
+            index = None if semantic.index is None else index_of(url, semantic.index)
             known = Neighbourhoods(semantic, journal_of(url), self.codec, index=index)
             self._known.append((semantic, known))
             return known

@@ -54,16 +54,44 @@ class Index(Protocol):
     def close(self) -> None: ...
 
 
-def index_of(url: str | None) -> Index:
+class _Checked(Index, Protocol):
+    def check(self) -> None: ...
+
+
+def index_of(url: str | None, kind: str = "sqlite-vec") -> Index:
     """The index beside a store of replies.
 
     Raises:
         StoreError: there can be none; the text says why.
     """
-    if url is None or not url.startswith("sqlite:"):
+    scheme = (url or "").partition("://")[0]
+    if kind == "redis":
+        if url is None or "redis" not in scheme:
+            raise StoreError('index="redis" is where the replies are: keep them there, as redis://host:6379/0')
+        from tokeneff.cache.semantic._index_redis import RedisIndex
+
+        return _checked(RedisIndex(url))
+    if url is None or scheme != "sqlite":
         raise StoreError('index="sqlite-vec" is a file beside the replies: keep them in one, as sqlite:///cache.db')
     from tokeneff.cache.semantic._index_sqlite import SQLiteIndex
 
-    found = SQLiteIndex(url)
-    found.check()
-    return found
+    return _checked(SQLiteIndex(url))
+
+
+def any_index_of(url: str) -> Index | None:
+    """What may have been kept beside a store, to be taken out; nothing of it can be found without :func:`index_of`."""
+    scheme = url.partition("://")[0]
+    if scheme == "sqlite":
+        from tokeneff.cache.semantic._index_sqlite import SQLiteIndex
+
+        return SQLiteIndex(url)
+    if "redis" in scheme:
+        from tokeneff.cache.semantic._index_redis import RedisIndex
+
+        return RedisIndex(url)
+    return None
+
+
+def _checked(index: _Checked) -> Index:
+    index.check()
+    return index

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from tokeneff.cache.semantic._index import any_index_of
 from tokeneff.errors import StoreError, StoreUnavailable
 
 _NOTE = b"forget "
@@ -126,11 +127,9 @@ def _forgotten(journal: Journal, alive: Iterable[bytes] | None, who: str) -> set
 
 
 def _unindexed(url: str, alive: Iterable[bytes] | None) -> set[bytes]:
-    if not url.startswith("sqlite:"):
+    index = any_index_of(url)
+    if index is None:
         return set()
-    from tokeneff.cache.semantic._index_sqlite import SQLiteIndex
-
-    index = SQLiteIndex(url)
     try:
         gone = index.keys() if alive is None else index.keys().difference(alive)
         if gone:

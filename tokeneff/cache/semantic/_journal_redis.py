@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import Any
 
-from tokeneff.stores._redis._asking import place_of
-from tokeneff.stores._redis._links import Link, until
+from tokeneff.cache.semantic._redis_shared import Server
 
-_PATIENCE = 0.5
-"""Seconds that one look may take."""
 _PAGE = 1000
-_OWN = re.compile(r"(?<=[?&])max_size=[^&]*&?")
 
 
 class RedisJournal:
@@ -28,12 +20,8 @@ class RedisJournal:
     """
 
     def __init__(self, url: str) -> None:
-        self._at = place_of(_OWN.sub("", url).rstrip("?&"))
-        self._key = f"{self._at.prefix}:semantic"
-
-    @cached_property
-    def _link(self) -> Link:
-        return Link(self._at)
+        server = Server(url)
+        self._key, self._asked = server.key, server.ask
 
     def add(self, record: bytes, key: bytes = b"") -> None:
         self._asked("XADD", self._key, "*", "r", record, *(("k", key) if key else ()))
@@ -71,7 +59,3 @@ class RedisJournal:
                 yield place, fields
             if len(rows) < _PAGE:
                 return
-
-    def _asked(self, *command: Any) -> Any:
-        until(time.monotonic() + _PATIENCE)
-        return self._link.client.execute_command(*command)

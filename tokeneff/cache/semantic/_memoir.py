@@ -148,6 +148,11 @@ class Memoir:
         except Exception as fault:  # noqa: BLE001 - as above
             log_once(("journal clear", type(fault)), "what was learnt cannot be forgotten: %s", fault, exc_info=fault)
 
+    def abandon(self) -> None:
+        """In a forked child: another process, that has read nothing yet."""
+        self._lock, self._first, self._place = Lock(), None, ""
+        self._mine = uuid.uuid4().hex
+
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokeneff._chance import chance
+from tokeneff._forking import watch
 from tokeneff._log import log_once
 from tokeneff.cache._codec import Codec
 from tokeneff.cache.semantic._answers import Mark, answer_of, equal, mark_of
@@ -77,13 +78,14 @@ class Neighbourhoods:
         self._semantic = semantic
         self._encoding = Encoding(semantic.encoder)
         self._coin, self._clock = coin, clock
-        self._lock = Lock()
+        self.guard = Lock()
         self._contexts: OrderedDict[bytes, Neighbourhood] = OrderedDict()
         self._where: dict[bytes, bytes] = {}
         self._risk = Risk(FEATURES)
         self._overall = self._wager()
         self._memoir = None if journal is None else Memoir(journal, codec, semantic, self)
         self._shelf = None if index is None else Shelf(index, codec or Codec(), semantic)
+        watch(self)
 
     @property
     def instant(self) -> bool:
@@ -103,7 +105,7 @@ class Neighbourhoods:
             vector = self._encoding.vector(question, self._semantic.client or client)
             if self._shelf is not None and vector is not None:
                 self._fetch(self._shelf, context, vector)
-            with self._lock:
+            with self.guard:
                 return self._considered(context, question, vector)
         except Exception as fault:  # noqa: BLE001 - our fault, or the encoder's: the call is sent
             log_once(("semantic", type(fault)), "a question could not be compared: %s", fault, exc_info=fault)
@@ -126,11 +128,11 @@ class Neighbourhoods:
     def _fetch(self, shelf: Shelf, context: bytes, vector: Sequence[float]) -> None:
         """Have in memory what an index proposes; the nearest last, so that it is there whatever has to go."""
         for one in reversed(shelf.near(context, vector, NEIGHBOURS)):
-            with self._lock:
+            with self.guard:
                 known = one.key in self._where
             if not known:
                 self.take_entry(context, one.key, one.question, one.vector, one.mark, None, ())
-                with self._lock:
+                with self.guard:
                     self._contexts[context].recall(one.key, one.seen, one.wrong)
 
     def judged(self, token: Token, kept: Reply, got: Reply) -> bool | None:
@@ -195,9 +197,19 @@ class Neighbourhoods:
         if self._memoir is not None:
             self._memoir.close()
 
+    def prepare(self) -> None:
+        """Before a fork: nothing is under way."""
+
+    def abandon(self) -> None:
+        """In a forked child: what is written down is read again, so that no evidence counts twice."""
+        self.guard = Lock()
+        if self._memoir is not None:
+            self.reset()
+            self._memoir.abandon()
+
     def totals(self) -> dict[str, float]:
         """For who wants to know: contexts, questions, candidates judged and wrong, and evidence (sure from 1 on)."""
-        with self._lock:
+        with self.guard:
             needed = 1 / (1 - self._semantic.confidence)
             return {
                 "contexts": len(self._contexts),
@@ -213,7 +225,7 @@ class Neighbourhoods:
         self, context: bytes, key: bytes, features: Sequence[float], admitted: bool, wrong: bool, at: float
     ) -> None:
         """A candidate was compared."""
-        with self._lock:
+        with self.guard:
             self._risk.learn(features, wrong)
             place = self._place(context)
             place.judge(key, wrong)
@@ -232,7 +244,7 @@ class Neighbourhoods:
         near: Sequence[bytes],
     ) -> None:
         """A question has an answer."""
-        with self._lock:
+        with self.guard:
             place = self._place(context)
             self._contexts.move_to_end(context)
             place.add(key, question, vector, mark, judged, near if self._semantic.compare is None else ())
@@ -242,14 +254,14 @@ class Neighbourhoods:
 
     def take_away(self, key: bytes) -> None:
         """A reply is gone."""
-        with self._lock:
+        with self.guard:
             context = self._where.pop(key, None)
             if context is not None:
                 self._contexts[context].remove(key)
 
     def reset(self) -> None:
         """All is gone."""
-        with self._lock:
+        with self.guard:
             self._contexts.clear()
             self._where.clear()
             self._risk, self._overall = Risk(FEATURES), self._wager()

@@ -45,8 +45,8 @@ class Semantic:
             and the one that came. By default tools called, numbers, code and negations have to be equal, short texts
             too, and longer ones nearly so: answers that say one thing in two ways count as different.
         index: where questions are found that are not in memory, or another process's: ``"sqlite-vec"`` keeps their
-            vectors in a file beside a SQLite store, up to a million, in clear (extra ``sqlite-vec``). By default all
-            that are remembered are looked at, in memory.
+            vectors in a file beside a SQLite store (extra ``sqlite-vec``), ``"redis"`` in vector sets of a Redis store
+            (Redis 8); up to a million, in clear. By default all that are remembered are looked at, in memory.
         most: questions that are remembered, of all contexts; the longest unused are forgotten first.
         half_life: the time in which evidence loses half of its weight: seconds, a text as ``"30d"``, or a timedelta.
         client: a wrapped blocking OpenAI client to ask for embeddings, where calls are made with another kind.
@@ -81,8 +81,8 @@ class Semantic:
     ) -> None:
         if compare is not None and not callable(compare):
             raise TypeError("compare= takes a callable of two answers, that returns whether they say the same")
-        if index not in (None, "sqlite-vec"):
-            raise ValueError(f'index={index!r} is not known; write "sqlite-vec", or None to look in memory')
+        if index not in (None, "sqlite-vec", "redis"):
+            raise ValueError(f'index={index!r} is not known; write "sqlite-vec", "redis", or None to look in memory')
         if index is not None and encoder == "lexical":
             raise ValueError(f'index={index!r} holds vectors, and encoder="lexical" makes none; name another encoder')
         if isinstance(most, bool) or not isinstance(most, int):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from tokeneff._forking import watch
 from tokeneff._sqlite.faults import safe_wal
 from tokeneff._sqlite.filesystem import shared_over_network
 from tokeneff._sqlite.urls import file_of
@@ -42,19 +43,20 @@ class SharedFile:
         self.path = Path(f"{found}{ending}")
         self._tables = tables
         self._connect, self._prepare = connect, prepare
-        self._lock = Lock()
+        self.guard = Lock()
         self._opened: tuple[int, Any] | None = None
+        watch(self)
 
     @contextmanager
     def asked(self) -> Generator[Any]:
         """The connection, for one statement."""
-        with self._lock:
+        with self.guard:
             yield self._file()
 
     @contextmanager
     def step(self) -> Generator[Any]:
         """All of it or nothing; what was deleted is not left in the write-ahead log either."""
-        with self._lock:
+        with self.guard:
             file = self._file()
             file.execute("BEGIN IMMEDIATE")
             try:
@@ -67,11 +69,19 @@ class SharedFile:
 
     def close(self) -> None:
         """Let go of the file; using it again opens it again."""
-        with self._lock:
-            opened, self._opened = self._opened, None
-            if opened is not None and opened[0] == os.getpid():
-                with suppress(Exception):
-                    opened[1].close()
+        with self.guard:
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Before a fork: SQLite's connections are of one process."""
+        opened, self._opened = self._opened, None
+        if opened is not None and opened[0] == os.getpid():
+            with suppress(Exception):
+                opened[1].close()
+
+    def abandon(self) -> None:
+        """In a forked child: open it anew."""
+        self.guard, self._opened = Lock(), None
 
     def _file(self) -> Any:
         if self._opened is not None and self._opened[0] == os.getpid():
