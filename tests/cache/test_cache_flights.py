@@ -426,3 +426,14 @@ async def test_what_was_kept_and_is_gone_is_asked_for_at_once(lab: Lab, flavour:
     await ready(CHAT.ask(other))
     assert (said(), lab.sent) == (("miss", ""), 2)
     assert time.monotonic() - began < 30
+
+
+async def test_who_has_waited_in_vain_keeps_no_stream_open(lab: Lab) -> None:
+    lab.provider.queue(faults.slow_chunks(0.5, Reply(text=" ".join(map(str, range(200))))))
+    client = lab.client("openai", "sync", {"wait": 0.3})
+    stream = CHAT.ask(client, stream=True)
+    next(iter(stream))
+    assert CHAT.ask(client).choices[0].message.content == SAID.text
+    assert said() == ("miss", "")
+    stream.close()
+    lab.provider.wait_for(lambda provider: provider.disconnects == 1)
