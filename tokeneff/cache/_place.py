@@ -121,6 +121,7 @@ class Place:
                 return False
         except Exception as fault:  # noqa: BLE001 - without a store each asks for itself
             _away(fault)
+            self._keeper.release(key, owner)  # it may have been given, and only the answer lost
             return True
         self._keeper.leads(key, owner)
         return look() or True
@@ -137,6 +138,10 @@ class Place:
             _away(fault)
             return True
         return self.turn(key, owner, look)
+
+    def forgo(self, owner: str) -> None:
+        """``owner`` gives up in the midst of asking for its turn."""
+        self._keeper.forgo(owner)
 
     def led(self, key: bytes, owner: str) -> None:
         """``owner`` has asked, or gives up."""

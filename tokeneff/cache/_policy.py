@@ -155,6 +155,14 @@ class Caching:
         if only:
             return (yield from do(look))
         owner = flight.owner = uuid.uuid4().hex
+        try:
+            return (yield from self._turned(key, owner, look, until))
+        except BaseException:  # the caller is gone, perhaps while a thread asks for its turn
+            place.forgo(owner)
+            raise
+
+    def _turned(self, key: bytes, owner: str, look: Callable[[], Kept | None], until: float) -> Steps[Kept | None]:
+        place = self._place
         found: Kept | bool = yield from do(place.first, key, owner, look)
         pause = _FIRST_PAUSE
         while found is False:
