@@ -56,6 +56,9 @@ fuzz: env
 soak: env
 	TOKENEFF_SOAK=1 .venv/bin/pytest -q tests/telemetry/test_it_cannot_hurt.py -k leave_nothing_behind
 	TOKENEFF_SOAK=1 .venv/bin/pytest -q -rP tests/stores/test_store_races.py tests/stores/test_store_kills.py
+	TOKENEFF_SOAK=1 .venv/bin/pytest -q tests/stores/test_store_outages.py tests/ledger/test_ledger_processes.py \
+		tests/budgets/test_budget_kills.py tests/budgets/test_budget_known_failures.py \
+		tests/budgets/test_budget_cuts.py tests/budgets/test_budget_streams.py
 	TOKENEFF_SOAK=1 .venv/bin/pytest -q tests/cache tests/fidelity/test_kept_replies.py
 
 lint: env

@@ -7,19 +7,23 @@ FOLDER holds trace files, as ``tokeneff replay`` reads them (default: the enviro
 
 First part: what a provider said it read from its cache, against what the simulator expected before it said so; of
 each request only its size is taken from the recording. ``learning``: the provider's count of each earlier request is
-fed back, as in live use; ``blind``: nothing is.
+fed back, as in live use; ``blind``: nothing is. ``close``: of all calls, those that were foretold within 1 %.
 
 Second part: each conversation's input dollars by the simulator, per price model, requests in the order of their times
-and all conversations of a file as one tag's: without any breakpoint, with the client's own settings, and with ours. A
-file without times has its conversations one after another, ten seconds between requests. Claude Code sets breakpoints
-itself: ``as sent``, where ours leaves them alone, and ``marks out``, where they are taken out and ours are compared
-with them. No conversation of Claude Code or of mini-swe-agent may be more than 0.5 % dearer than with its client's own
-settings; short ones that barely reach a model's least size (tau) may lose what their last request wrote.
+and all conversations of a file as one tag's: without any breakpoint, with the client's own settings, and with ours;
+``saved``: by ours, of what it costs without any. A file without times has its conversations one after another, ten
+seconds between requests. Claude Code sets breakpoints itself: ``as sent``, where ours leaves them alone, and
+``marks out``, where they are taken out and ours are compared with them. No conversation of Claude Code or of
+mini-swe-agent may be more than 0.5 % dearer than with its client's own settings.
+
+Third part: the same for random halves of each file, each a tag of its own that begins without knowing anything.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -52,10 +56,8 @@ MODELS = (
     ("deepseek-chat", "deepseek"),
 )
 WORSE = Fraction(5, 1000)
-HELD = (CLAUDE, GEMINI)
-"""Files whose conversations must not become dearer."""
-_SPAN = 10.0
-_DAY = 86_400.0
+HELD = (CLAUDE, GEMINI)  # files whose conversations must not become dearer
+_SPAN, _DAY = 10.0, 86_400.0
 
 
 class Request(NamedTuple):
@@ -63,14 +65,10 @@ class Request(NamedTuple):
 
     conversation: str
     at: float
-    pieces: Pieces
-    """Without breakpoints."""
-    own: tuple[Mark, ...]
-    """Those that the client itself set, as far as its usage tells."""
-    takes: tuple[bool, ...]
-    """Of each piece: whether a breakpoint can end it."""
-    said: Split | None
-    """The provider's own counts."""
+    pieces: Pieces  # without breakpoints
+    own: tuple[Mark, ...]  # those that the client itself set, as far as its usage tells
+    takes: tuple[bool, ...]  # of each piece: whether a breakpoint can end it
+    said: Split | None  # the provider's own counts
     model: str
 
 
@@ -93,6 +91,7 @@ class Errors:
     apart: int = 0
     input: int = 0
     calls: int = 0
+    close: int = 0
     by: dict[str, Errors] = field(default_factory=dict)
 
     def add(self, expected: int, said: int, total: int) -> None:
@@ -101,6 +100,7 @@ class Errors:
         self.apart += abs(expected - said)
         self.input += total
         self.calls += 1
+        self.close += abs(expected - said) <= 0.01 * said
 
 
 def main() -> int:
@@ -117,7 +117,9 @@ def main() -> int:
     for name, provider in ((CLAUDE, "anthropic"), (GEMINI, "gcp.gemini")):
         if name in requests:
             foretell(name, requests[name], provider)
-    return replay(requests)
+    worse = replay(requests)
+    halves(requests)
+    return worse
 
 
 def requests_of(path: Path) -> Iterator[Request]:
@@ -126,8 +128,6 @@ def requests_of(path: Path) -> Iterator[Request]:
     beside = tools_beside(path)
     tools: Sequence[Any] = ()
     if beside is not None:
-        import json
-
         tools = json.loads(beside.read_text())
     start = 0.0
     for conversation in read(path, tools=tools):
@@ -175,7 +175,7 @@ def _claude_code(pieces: Pieces, prompt: Prompt, hidden: int, ttl: str | None) -
 def foretell(name: str, requests: list[Request], provider: str) -> None:
     """Print the first part of one file."""
     print(f"\n{name}: cached tokens, expected by the simulator against the provider's own counts")
-    print(f"{'':10}{'conversation':46}{'calls':>6}{'said':>12}{'error':>9}{'per call':>10}{'share':>8}{'said':>8}")
+    print(f"{'':10}{'conversation':46} calls        said    error  per call  close   share    said")
     for mode in ("learning", "blind"):
         whole = errors(requests, provider, learns=mode == "learning")
         if len(whole.by) <= 20:
@@ -204,16 +204,17 @@ def errors(requests: list[Request], provider: str, *, learns: bool) -> Errors:
 
 def _print_errors(mode: str, name: str, found: Errors) -> None:
     error, apart = found.expected / max(found.said, 1) - 1, found.apart / max(found.said, 1)
-    share, said = found.expected / found.input, found.said / found.input
+    share, said, close = found.expected / found.input, found.said / found.input, found.close / found.calls
     shown = name if len(name) <= 44 else f"{name[:12]}…{name[-30:]}"
-    print(f"{mode:10}{shown:46}{found.calls:6}{found.said:12,}{error:+9.2%}{apart:10.2%}{share:8.1%}{said:8.1%}")
+    counts = f"{found.calls:6}{found.said:12,}{error:+9.2%}{apart:10.2%}"
+    print(f"{mode:10}{shown:46}{counts}{close:7.0%}{share:8.1%}{said:8.1%}")
 
 
 def replay(requests: dict[str, list[Request]]) -> int:
     """Print the second part."""
     prices = Prices()
     print("\ninput dollars by the simulator: without breakpoints, with the client's own settings, with ours")
-    print(f"{'file':24}{'price model':22}{'plain':>9}{'own':>9}{'ours':>9}{'change':>8}{'worst':>19}{'dearer':>8}")
+    print(f"{'file':24}{'price model':22}    plain      own     ours  saved  change              worst  dearer")
     dearer = dict.fromkeys(requests, 0)
     for name, listed in requests.items():
         marked = any(request.own for request in listed)
@@ -268,10 +269,30 @@ def _print_dollars(label: str, model: str, sums: dict[str, Sums]) -> int:
     dearer = sum(1 for change in changes.values() if change > WORSE)
     where = f"{float(changes[worst]):+.1%} of {sums[worst].calls} calls"
     print(
-        f"{label:24}{model:22}{plain / 1e9:9.3f}{own / 1e9:9.3f}{ours / 1e9:9.3f}{(ours - own) / own:+8.1%}"
-        f"{where:>19}{dearer:8}"
+        f"{label:24}{model:22}{plain / 1e9:9.3f}{own / 1e9:9.3f}{ours / 1e9:9.3f}{1 - ours / plain:7.1%}"
+        f"{(ours - own) / own:+8.1%}{where:>19}{dearer:8}"
     )
     return dearer
+
+
+def halves(requests: dict[str, list[Request]]) -> None:
+    """Print the third part."""
+    print(f"\nrandom halves, each a tag that begins anew\n{'file':24}{'price model':22}{'saved':>7}{'dearer':>14}")
+    prices = Prices()
+    for name, listed in requests.items():
+        if any(request.own for request in listed):
+            continue
+        names = sorted({request.conversation for request in listed})
+        for model, provider in (MODELS[0], MODELS[2]):  # of the largest least size, and of a smaller one
+            found: list[Sums] = []
+            for seed in range(3):
+                first = set(random.Random(seed).sample(names, len(names) // 2))
+                for inside in (True, False):
+                    half = [request for request in listed if (request.conversation in first) == inside]
+                    found += dollars(half, model, provider, prices, stripped=False).values()
+            saved = 1 - sum(one.ours for one in found) / sum(one.plain for one in found)
+            dearer = sum(1 for one in found if one.ours > one.own * (1 + WORSE))
+            print(f"{name.partition('_')[0]:24}{model:22}{saved:7.1%}{f'{dearer} of {len(found)}':>14}")
 
 
 if __name__ == "__main__":

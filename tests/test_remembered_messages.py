@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 from typing import Any
 
 import openai
@@ -161,3 +162,76 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, provider: FakeProvid
         history: list[Any] = [{"role": "user", "content": f"{start + number} " * 50} for number in range(4)]
         wrapped.chat.completions.create(model="m", messages=history)
         assert 0 < memory.size <= 2000
+
+
+OMITTED: Any = getattr(openai, "omit", openai.NOT_GIVEN)
+ODD = st.sampled_from([0, 0.0, 1, 0.5, True, False, None, "a", "", OMITTED, ["x"], {"type": "text"}])
+HELLO: list[Any] = [{"role": "user", "content": "hi"}]
+CHAT = st.fixed_dictionaries(
+    {"messages": st.just(HELLO) | st.just(tuple(HELLO)), "model": st.sampled_from(["m", "gpt-4.1"])},
+    optional={
+        **dict.fromkeys(("temperature", "seed", "user", "max_tokens", "top_p", "store", "metadata", "stop"), ODD),
+        "tools": st.just([{"type": "function", "function": {"name": "f"}}]) | st.just(OMITTED),
+        "extra_body": st.sampled_from([None, {}, {"temperature": 2, "own": 1}, {"messages": []}]),
+        "extra_headers": st.just({"x-own": "1"}),
+        "stream": st.sampled_from([False, OMITTED]),
+        "timeout": st.just(20.0),
+    },
+)
+RESPONSES = st.fixed_dictionaries(
+    {"input": st.just(HELLO) | st.just("hi"), "model": st.just("m")},
+    optional={
+        **dict.fromkeys(("temperature", "instructions", "store", "truncation", "user", "metadata"), ODD),
+        "extra_body": st.sampled_from([None, {"own": 1}]),
+    },
+)
+
+
+@pytest.mark.property
+@settings(max_examples=80, deadline=None)
+@given(data=st.data(), chat=st.booleans())
+def test_whatever_arguments_are_given_the_bytes_are_those_of_the_bare_client(
+    provider: FakeProvider, data: st.DataObject, chat: bool
+) -> None:
+    bare, wrapped = clients(provider)
+    drawn = data.draw(CHAT if chat else RESPONSES)
+    names = data.draw(st.permutations(list(drawn)))
+    values = [{name: drawn[name] for name in names}, {**drawn, **data.draw(CHAT if chat else RESPONSES)}]
+    for arguments in (*values, *values):
+        given_before, before = copy.copy(arguments), len(bodies(provider))
+        for client in (bare, wrapped):
+            (client.chat.completions if chat else client.responses).create(**arguments)
+        theirs, ours = bodies(provider)[before:]
+        assert ours == theirs
+        assert arguments == given_before
+
+
+def test_an_argument_that_the_sdk_looks_at_goes_its_way() -> None:
+    from tokeneff.adapters.openai._carrying import Carrier
+
+    omitted: Any = openai.NOT_GIVEN
+
+    def create(*, model: str, user: Any = omitted, seed: Any = omitted, n: Any = omitted, **more: Any) -> Any:
+        if user == "secret":
+            raise ValueError(user)
+        return {"user": user, "renamed": n, "model": model, "seed": seed}, more["extra_body"]
+
+    carrier = Carrier(create, ())
+    asked: dict[str, Any] = {"seed": 1, "user": "u", "model": "m", "n": 2}
+    body, extra = create(**carrier.arguments(asked, {}))
+    extra.learn(body)
+    body, extra = create(**carrier.arguments(asked, {}))
+    assert (body["user"], body["renamed"]) == ("u", 2)
+    assert extra.held == {"seed": 1, "model": "m"}
+    assert extra.order == ("user", "renamed", "model", "seed")
+
+
+def test_what_is_logged_of_a_call_is_as_it_was(provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    bare, wrapped = clients(provider)
+    told: list[list[str]] = []
+    for client in (bare, wrapped, wrapped):
+        caplog.clear()
+        with caplog.at_level("DEBUG", logger="openai"):
+            client.chat.completions.create(model="m", messages=HELLO, temperature=0)
+        told.append([re.sub("retry-[-0-9a-f]+", "", line) for line in caplog.messages if "options" in line])
+    assert told == [told[0]] * 3

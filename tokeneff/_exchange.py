@@ -80,10 +80,7 @@ class Exchange:
         """The SDK got a good response and is about to make the reply of it."""
         self.response = response
         self.status = response.status_code
-        data: Any = options.json_data
-        if options.extra_json:  # most lines put it into the body only as they write that
-            data = {**cast("Mapping[str, Any]", data or {}), **options.extra_json}
-        self.sent = data if type(data) is dict or isinstance(data, Mapping) else None
+        self.sent = body_sent(options)
 
     def failed_attempt(self, response: Any) -> None:
         """The SDK is about to wait and try again."""
@@ -180,3 +177,11 @@ class Exchange:
             self.status,
             self.sent,
         )
+
+
+def body_sent(options: Any) -> Mapping[str, Any] | None:
+    """The JSON body that leaves with these options, if it is one."""
+    data: Any = options.json_data
+    if options.extra_json:  # most lines put it into the body only as they write that
+        data = {**cast("Mapping[str, Any]", data or {}), **options.extra_json}
+    return cast("Mapping[str, Any]", data) if type(data) is dict or isinstance(data, Mapping) else None

@@ -81,9 +81,10 @@ class override(Around["CacheMode | None"]):  # noqa: N801 - as above
     no notice.
 
     Args:
-        cache: ``"bypass"``: the cache is left out, neither asked nor added to. ``"refresh"``: the provider is asked,
-            and the reply is kept in place of the one that was. ``"only"``: the call is answered from the cache, or
-            raises :class:`CacheMiss`. ``None``: what the client was told holds again.
+        cache: ``"bypass"``: the cache is left out, neither asked nor added to, and nothing is added for the provider's
+            own prompt cache either. ``"refresh"``: the provider is asked, and the reply is kept in place of the one
+            that was. ``"only"``: the call is answered from the cache, or raises :class:`CacheMiss`. ``None``: what the
+            client was told holds again.
 
     Raises:
         ValueError: it is none of these.

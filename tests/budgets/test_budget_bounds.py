@@ -54,6 +54,7 @@ def test_each_prompt_of_a_list_is_replied_to(prompt: Any, more: dict[str, int], 
 
 
 def test_each_prompt_of_a_list_has_the_whole_context() -> None:
+    COUNTER.await_vocabulary("gpt-3.5-turbo-instruct", 30)  # both are counted alike
     long = "fox " * 3_000
     alone = bound("completions", {"model": "gpt-3.5-turbo-instruct", "prompt": long, "max_tokens": 1})
     ten = bound("completions", {"model": "gpt-3.5-turbo-instruct", "prompt": [long] * 10, "max_tokens": 1})

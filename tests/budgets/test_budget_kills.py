@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from tokeneff.testing.faults import Fault
 from tokeneff.testing.recorded import RecordedRequest
 
 WORKER = Path(__file__).with_name("budget_worker.py")
+POINTS = NAMES if os.environ.get("TOKENEFF_SOAK") else ("mid-stream", "in settle")
+"""All of them, at the store itself: tests/stores/test_store_kills.py."""
 USED = Usage(input_tokens=20, output_tokens=50)
 
 
@@ -36,7 +39,7 @@ def start(provider: FakeProvider, store: str, point: str) -> subprocess.Popen[st
     )
 
 
-@pytest.mark.parametrize("point", NAMES)
+@pytest.mark.parametrize("point", POINTS)
 def test_killed(point: str, tmp_path: Path) -> None:
     """One of two processes, at its second call."""
     url = f"sqlite:///{tmp_path}/budgets.db"

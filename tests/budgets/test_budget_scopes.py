@@ -154,7 +154,7 @@ awkward = st.text(st.sampled_from("a1 ,=|%~(){}é\n\ud800") | st.characters(), m
 values = awkward | st.integers() | st.booleans() | st.floats()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), values), st.dictionaries(st.sampled_from("abc"), values))
 def test_scopes_are_the_same_if_and_only_if_the_texts_are(left: dict[str, Any], right: dict[str, Any]) -> None:
     budget = tokeneff.Budget(1, by=("a", "b", "c"))

@@ -83,7 +83,7 @@ def places(draw: st.DrawFn) -> tuple[str, int]:
     return name, draw(st.integers(FIRST * SECOND, LAST * SECOND))
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=150)
 @given(places(), st.sampled_from(CALENDARS))
 def test_each_instant_is_in_one_window_and_they_follow_each_other(place: tuple[str, int], per: Calendar) -> None:
     tz, now = place
@@ -104,7 +104,7 @@ def midnight_of(per: Calendar, label: str) -> datetime:
     return datetime.fromisoformat(f"{label}-01" if per == "month" else label)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(places(), st.sampled_from([per for per in CALENDARS if per != "hour"]))
 def test_a_day_begins_when_the_clocks_first_show_it(place: tuple[str, int], per: Calendar) -> None:
     tz, now = place
@@ -120,7 +120,7 @@ def test_a_day_begins_when_the_clocks_first_show_it(place: tuple[str, int], per:
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(places())
 def test_an_hour_is_what_the_clocks_show_as_one(place: tuple[str, int]) -> None:
     tz, now = place
@@ -147,7 +147,7 @@ def hours(minutes: int) -> str:
     return f"{'-' if minutes < 0 else ''}{abs(minutes) // 60}:{abs(minutes) % 60:02d}"
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=150)
 @given(
     usual=st.integers(-14 * 60, 12 * 60),
     shift=st.sampled_from([30, 60, 120]) | st.integers(1, 7 * 60),

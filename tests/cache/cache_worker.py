@@ -13,7 +13,7 @@ from cache_lab import CHAT
 from openai import DefaultHttpxClient, OpenAI
 
 import tokeneff
-from tokeneff.cache import _keeper
+from tokeneff.cache import _keeper, _place
 from tokeneff.cache._place import settled
 
 
@@ -36,6 +36,8 @@ def main(provider: str, store: str, threads: int) -> None:
 
 
 if __name__ == "__main__":
+    # On a busy machine a store may well take longer than its patience, and calls would go on without it.
+    _place._PATIENCE = 60.0
     if len(sys.argv) > 4:
         _keeper.LEASE = float(sys.argv[4])
     main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

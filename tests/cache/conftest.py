@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -14,10 +13,6 @@ def _forgetful() -> Iterator[None]:
     _log._forget()
     _last._boxes.set(())
     yield
-    # A store that never came back is looked after, and told of, in the middle of later tests.
-    for thread in threading.enumerate():
-        if thread.name == "tokeneff-store":
-            thread._target.__self__.stop(5.0)  # type: ignore[attr-defined]
     _log._forget()
 
 

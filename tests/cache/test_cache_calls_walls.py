@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cache_lab import GPT, fresh
+from cache_lab import CHAT, GPT, Lab, fresh, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tokeneff
-from tokeneff.testing import FakeProvider, RecordedRequest, Reply
+from tokeneff.cache._place import settled
+from tokeneff.testing import FakeProvider, RecordedRequest, Reply, ToolCall
 
 TENANTS: tuple[Any, ...] = ("acme", "globex", "", "1", 1, 1.0, True, "True", "(none)", "acme,user=1", "a=b", None)
 KEYS = ("k1", "k2")
@@ -72,7 +73,7 @@ def asked(client: Any, tags: dict[str, Any], stream: bool) -> str:
         return "".join(event.choices[0].delta.content or "" for event in reply if event.choices)
 
 
-@settings(deadline=None, max_examples=2_000 if os.environ.get("TOKENEFF_SOAK") == "1" else 60)
+@settings(deadline=None, max_examples=2_000 if os.environ.get("TOKENEFF_SOAK") == "1" else 40)
 @given(calls=st.lists(CALLS, min_size=2, max_size=12), by=st.sampled_from(((), ("tenant",), ("tenant", "user"))))
 def test_no_reply_crosses_a_wall(town: Town, calls: list[Any], by: tuple[str, ...]) -> None:
     cache = tokeneff.Cache(fresh(), by=by)
@@ -100,3 +101,40 @@ def test_an_account_that_is_named_is_one_whatever_the_key(town: Town) -> None:
     first, second = (tokeneff.wrap(town.clients[key, None, 0], cache=cache) for key in KEYS)
     other = tokeneff.wrap(town.clients["k1", None, 1], cache=cache)
     assert asked(first, {}, False) == asked(second, {}, False) != asked(other, {}, False)
+
+
+TOOL = {"type": "function", "function": {"name": "send_mail", "parameters": {"type": "object", "properties": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("more", "less", "asked", "reply"),
+    [
+        ({"truncated": True}, {}, {}, Reply(text="cut", finish_reason="length")),
+        ({}, {"exclude_tools": "send_mail"}, {"tools": [TOOL]}, Reply(tool_calls=(ToolCall("send_mail", {}),))),
+        (
+            {},
+            {"exclude_tools": "send_mail"},
+            {"functions": [TOOL["function"]]},
+            Reply(tool_calls=(ToolCall("send_mail", {}),)),
+        ),
+        ({"ignore_headers": "x-page"}, {}, {"extra_headers": {"X-Page": "1"}}, Reply(text="page 1")),
+    ],
+)
+async def test_who_keeps_less_is_not_served_what_others_of_the_store_keep(
+    lab: Lab, more: dict[str, Any], less: dict[str, Any], asked: dict[str, Any], reply: Reply
+) -> None:
+    lab.provider.queue(reply)
+    keeps, minds = lab.client("openai", "sync", more), lab.client("openai", "sync", less)
+    CHAT.ask(keeps, **asked)
+    settled()
+    CHAT.ask(keeps, **asked)
+    assert said() == ("hit", "")
+    asked.pop("extra_headers", None)
+    CHAT.ask(minds, **asked)
+    assert (said()[0], lab.sent) == ("miss", 2)
+
+
+async def test_who_excludes_tools_shares_all_that_calls_none(lab: Lab) -> None:
+    CHAT.ask(lab.client("openai", "sync"))
+    CHAT.ask(lab.client("openai", "sync", {"exclude_tools": "send_mail"}))
+    assert (said(), lab.sent) == (("hit", ""), 1)

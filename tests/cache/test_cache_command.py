@@ -245,6 +245,22 @@ def test_warm_is_of_the_account_and_place_that_it_is_told(
     assert said() == ("hit", "")
 
 
+def test_warm_for_those_who_keep_more(
+    run: Run, lab: Lab, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.provider.queue(Reply(text="cut", finish_reason="length"))
+    file = tmp_path / "calls.jsonl"
+    file.write_text(json.dumps(_live(lab, CHAT, tmp_path, monkeypatch)))
+    asked = ("warm", str(file), "--store", url, "--base-url", lab.provider.openai_url)
+    assert "left out: truncated" in run(*asked).out
+    assert run(*asked, "--truncated", "--ignore-header", "X-Page").code == 0
+    client = lab.client("openai", "sync", tokeneff.Cache(url, truncated=True, ignore_headers="x-page"))
+    CHAT.ask(client, extra_headers={"x-page": "1"})
+    assert (said(), lab.sent) == (("hit", ""), 0)
+    CHAT.ask(lab.client("openai", "sync", tokeneff.Cache(url)))
+    assert (said(), lab.sent) == (("miss", ""), 1)
+
+
 def test_warm_from_a_batch(run: Run, lab: Lab, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = _live(lab, CHAT, tmp_path, monkeypatch)
     asked, told = tmp_path / "in.jsonl", tmp_path / "out.jsonl"

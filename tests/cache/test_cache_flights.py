@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -14,13 +16,16 @@ import pytest
 from cache_lab import CHAT, FLAVOURS, GPT, SAID, WAYS, Lab, Way, each, fresh, read, ready, said
 
 import tokeneff
+from tokeneff.cache import _objects
 from tokeneff.cache._feed import Feed
-from tokeneff.cache._place import settled
+from tokeneff.cache._place import place_of, settled
 from tokeneff.cache._tape import Tape
 from tokeneff.testing import Reply, faults
 
 SOAK = os.environ.get("TOKENEFF_SOAK") == "1"
 MANY = 1000 if SOAK else 50
+USAGE = {"stream_options": {"include_usage": True}}
+"""Without which a stream of chat says nothing of it, and cannot answer who wants the whole."""
 SLOW = faults.slow_first_byte(2.0 if SOAK else 0.5, SAID)
 
 
@@ -274,22 +279,19 @@ async def test_calls_with_different_keys_do_not_wait_for_one_another(lab: Lab) -
 
 
 async def test_nothing_is_left_of_flights(lab: Lab) -> None:
-    from tokeneff.cache._place import place_of
-
     client = lab.client("openai", "async")
     lab.provider.queue(faults.server_error(), faults.server_error())
     for _ in range(4):
         await asyncio.gather(CHAT.ask(client), read(CHAT.ask(client, stream=True)), return_exceptions=True)
-    place = place_of(tokeneff.Cache(lab.url))
+    place = _place_of(lab)
     settled()
-    assert place is not None
     assert len(place.flights) == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 async def test_a_forked_child_waits_for_nobody(lab: Lab) -> None:
     lab.provider.default = lambda request: (
-        faults.slow_first_byte(1.0, Reply(text="parent")) if request.number == 1 else SAID
+        faults.slow_first_byte(3.0, Reply(text="parent")) if request.number == 1 else SAID
     )
     client = lab.client("openai", "sync")
     thread = threading.Thread(target=CHAT.ask, args=(client,))
@@ -299,6 +301,57 @@ async def test_a_forked_child_waits_for_nobody(lab: Lab) -> None:
     assert code == 0
     thread.join()
     assert lab.sent == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+async def test_a_forked_child_waits_for_no_lock_of_a_thread_that_stayed_behind(lab: Lab) -> None:
+    locked, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with _objects._lock, _place_of(lab).flights._lock, _place_of(lab)._keeper._lock:
+            locked.set()
+            over.wait(60)
+
+    client = lab.client("openai", "sync")
+    client._client.event_hooks = {"request": [lambda request: None]}
+    thread = threading.Thread(target=hold)
+    thread.start()
+    locked.wait(60)
+    try:
+        assert await asyncio.to_thread(_in_child, lambda: _alarmed(lambda: CHAT.ask(client))) == 0
+    finally:
+        over.set()
+        thread.join()
+
+
+def _alarmed(work: Any) -> Any:
+    signal.alarm(30)  # a new thread may come to have the name of the one that holds the lock
+    return work()
+
+
+def _timed(work: Any) -> Any:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(work()), daemon=True)
+    thread.start()
+    thread.join(30)
+    return found[0]
+
+
+async def test_a_call_that_is_dropped_may_end_in_the_midst_of_another_s_beginning(lab: Lab) -> None:
+    place = _place_of(lab)
+
+    def both() -> bool:
+        flight, leads = place.flights.join(bytes(32))
+        with place.flights._lock, place._keeper._lock:
+            place.flights.over(flight)
+            place._keeper.led(flight.key, "owner")
+        return leads
+
+    assert _timed(both)
+
+
+def _place_of(lab: Lab) -> Any:
+    return place_of(tokeneff.Cache(lab.url))
 
 
 def _in_child(work: Any) -> int:
@@ -315,3 +368,72 @@ def _in_child(work: Any) -> int:
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+async def test_who_asks_the_same_in_the_midst_of_a_stream_does_not_wait_for_itself(
+    lab: Lab, way: Way, flavour: str
+) -> None:
+    client = lab.client(way.sdk, flavour, {"wait": "60s"})
+    began = time.monotonic()
+    streamed = {"stream": True, **(USAGE if way is CHAT else {})}
+    stream = await ready(way.ask(client, **streamed))
+    events, inner = [], None
+    async for event in each(stream):
+        events.append(event)
+        if inner is None:
+            inner = await ready(way.ask(client))
+            assert said() == ("shared", "")
+            assert len(await read(way.ask(client, **streamed))) > 1
+            assert said() == ("shared", "")
+    assert time.monotonic() - began < 30
+    settled()
+    assert (await ready(way.ask(client))).model_dump() == inner.model_dump()
+    assert [event.model_dump() for event in await read(way.ask(client, **streamed))] == [
+        event.model_dump() for event in events
+    ]
+    assert lab.sent == 1
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_a_stream_that_nobody_reads_on_holds_nobody_up(lab: Lab, flavour: str) -> None:
+    client = lab.client("openai", flavour, {"wait": "60s"})
+    began = time.monotonic()
+    stream = await ready(CHAT.ask(client, stream=True, **USAGE))
+    replies = [await ready(CHAT.ask(client)) for _ in range(3)]
+    assert time.monotonic() - began < 30
+    assert {reply.choices[0].message.content for reply in replies} == {"Once upon a time"}
+    await ready(stream.close())
+    settled()
+    await ready(CHAT.ask(client))
+    assert (said(), lab.sent) == (("hit", ""), 1)
+    assert tokeneff.usage(client).total.calls == 5
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_what_was_kept_and_is_gone_is_asked_for_at_once(lab: Lab, flavour: str, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'cache.db'}"
+    one, other = (
+        lab.client("openai", flavour, tokeneff.Cache(url, wait="60s", max_size=size)) for size in ("1MB", "2MB")
+    )
+    await ready(CHAT.ask(one))
+    settled()
+    place = place_of(tokeneff.Cache(url, wait="60s", max_size="1MB"))
+    assert place is not None
+    assert place.store.purge() == 1
+    began = time.monotonic()
+    await ready(CHAT.ask(other))
+    assert (said(), lab.sent) == (("miss", ""), 2)
+    assert time.monotonic() - began < 30
+
+
+async def test_who_has_waited_in_vain_keeps_no_stream_open(lab: Lab) -> None:
+    lab.provider.queue(faults.slow_chunks(0.5, Reply(text=" ".join(map(str, range(200))))))
+    client = lab.client("openai", "sync", {"wait": 0.3})
+    stream = CHAT.ask(client, stream=True)
+    next(iter(stream))
+    assert CHAT.ask(client).choices[0].message.content == SAID.text
+    assert said() == ("miss", "")
+    stream.close()
+    lab.provider.wait_for(lambda provider: provider.disconnects == 1)

@@ -68,7 +68,7 @@ def workers(lab: Lab, store: str, count: int, threads: int = 1, *lease: str) -> 
                     pipe.close()
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis"] if SOAK else ["sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'cache.db'}"

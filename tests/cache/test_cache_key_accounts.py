@@ -197,6 +197,39 @@ def test_what_cannot_be_seen_stands_for_itself() -> None:
     assert len({key(chat(), made) for made in basic}) == 2
 
 
+def test_a_transport_of_ones_own_may_sign_what_leaves() -> None:
+    plain = type(http()._transport)
+
+    class Signing(plain):  # type: ignore[valid-type, misc]
+        def handle_request(self, request: Any) -> Any:
+            never()
+
+    class Sending(openai.DefaultHttpxClient):
+        def send(self, *args: Any, **options: Any) -> Any:
+            never()
+
+    class Named(openai.DefaultHttpxClient):
+        """Changes nothing of what is sent."""
+
+    one, other = Signing(), Signing()
+    signed = [client(http_client=http(transport=made)) for made in (one, other, one)]
+    keys = [key(chat(), made) for made in signed]
+    assert keys[0] == keys[2] != keys[1] != key(chat())
+    assert key(chat(), signed[0], account="acme") == key(chat(), account="acme")
+    assert key(chat(), client(http_client=http(mounts={"https://": one}))) == keys[0]
+    assert key(chat(), client(http_client=http(mounts={"https://": plain(verify=False)}))) == key(chat())
+    senders = [client(http_client=Sending(verify=False)) for _ in range(2)]
+    assert len({*(key(chat(), made) for made in senders), key(chat())}) == 3
+    assert key(chat(), client(http_client=Named(verify=False))) == key(chat())
+
+
+def test_a_transport_that_is_put_in_later_counts() -> None:
+    made = client()
+    before = key(chat(), made)
+    made._client._transport = type("Own", (type(made._client._transport),), {})(verify=False)
+    assert key(chat(), made) != before
+
+
 TENANT: ContextVar[str] = ContextVar("TENANT", default="nobody")
 
 

@@ -10,6 +10,7 @@ import pytest
 from cache_lab import CHAT, FLAVOURS, WAYS, Lab, Way, read, ready, said
 
 import tokeneff
+from tokeneff.cache import _keeper
 from tokeneff.cache._place import settled
 from tokeneff.testing import Reply
 
@@ -129,3 +130,34 @@ async def test_a_client_without_a_cache_takes_no_notice(lab: Lab) -> None:
     with tokeneff.override(cache="only"):
         CHAT.ask(client)
     assert (said(), lab.sent) == (("none", ""), 1)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_what_was_refreshed_is_served_at_once(lab: Lab, flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = lab.client("openai", flavour)
+    lab.provider.queue(Reply(text="old"), Reply(text="new"))
+    await ready(CHAT.ask(client))
+    settled()
+    held = threading.Event()
+    monkeypatch.setattr(_keeper.Keeper, "_one", _held(_keeper.Keeper._one, held))
+    try:
+        with tokeneff.override(cache="refresh"):
+            await ready(CHAT.ask(client))
+        with tokeneff.override(cache="only"):
+            again = await ready(CHAT.ask(client))
+        assert again.choices[0].message.content == "new"
+    finally:
+        held.set()
+    settled()
+    assert (await ready(CHAT.ask(client))).choices[0].message.content == "new"
+    assert lab.sent == 2
+
+
+def _held(one: Any, until: threading.Event) -> Any:
+    """A store that takes its time to keep something."""
+
+    def held(self: Any, *job: Any) -> None:
+        until.wait(30)
+        one(self, *job)
+
+    return held

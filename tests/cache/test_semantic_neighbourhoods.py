@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
 import sys
@@ -31,10 +32,10 @@ THINGS = ("card", "phone", "house", "garden", "letter", "ticket", "window", "flo
 WAYS = (
     "how do I get my {}",
     "can you tell me how I get my {}",
-    "please, how do I get my {} back",
-    "I want to get my {}",
-    "tell me how to get my {} now",
-    "what do I do to get my {}",
+    "please, how do I get my {}",
+    "I would like to know how I get my {}",
+    "tell me how to get my {}",
+    "well, how can I get my {}",
 )
 
 
@@ -104,13 +105,15 @@ def test_nothing_is_served_before_there_is_evidence() -> None:
 def test_what_goes_well_is_served_but_for_the_share_that_is_looked_at() -> None:
     asker = Asker(made(coin=random.Random(5).random, explore=0.2))
     asker.trust(150)
-    explored, before = 0, asker.served
+    explored, unknown, before = 0, 0, asker.served
     for number in range(200):
         thing = THINGS[number % len(THINGS)]
         found = asker.ask(WAYS[number % len(WAYS)].format(thing), f"so you get your {thing}")
         explored += found.explore is not None
+        unknown += (found.serve, found.explore) == (None, None)  # asked in this way for the first time
+    assert unknown <= 5
     assert 20 <= explored <= 60  # 40 expected
-    assert asker.served - before == 200 - explored
+    assert asker.served - before == 200 - explored - unknown
     assert asker.false == 0
 
 
@@ -199,6 +202,24 @@ def test_no_key_ever_crosses_contexts(asked: list[tuple[bytes, str, str]]) -> No
         key = next(numbers).to_bytes(32, "big")
         owners[key] = context
         places.learnt(found.token, key, said(thing))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_forked_child_knows_what_is_written_down_once_and_waits_for_nobody(tmp_path: Path) -> None:
+    asker = Asker(made(journal=journal_of(f"sqlite:///{tmp_path}/cache.db")))
+    asker.trust(130)
+    before = asker.places.totals()
+    child = os.fork()
+    if child == 0:
+        try:
+            found = asker.places.consider(b"context", WAYS[0].format("card"))
+            after = asker.places.totals()
+            same = all(after[name] == before[name] for name in ("questions", "judged", "wrong"))
+            os._exit(0 if found.serve is not None and same else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert asker.places.consider(b"context", WAYS[0].format("card")).serve is not None
 
 
 def test_what_has_no_reply_any_more_is_forgotten() -> None:
@@ -534,4 +555,6 @@ def test_a_fleet_shares_a_journal_in_redis(servers_by_kind: Callable[[str], Any]
     assert other.consider(b"context", WAYS[0].format("card")).serve in asker.kept
     assert other.totals() | {"evidence": 0} == asker.places.totals() | {"evidence": 0}
     other.clear()
-    assert list(journal_of(url).since("")) == []  # pyright: ignore[reportOptionalMemberAccess]
+    again = made(journal=journal_of(url))
+    assert again.consider(b"context", WAYS[0].format("card")).explore is None
+    assert again.totals()["questions"] == again.totals()["judged"] == 0

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 import sys
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,14 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
-    """Clients that are built quickly (no certificates are loaded: nothing here speaks TLS) and retry at once."""
+    from probing.quickly import quickly
+
     patch = pytest.MonkeyPatch()
-    patch.setattr(ssl.SSLContext, "load_verify_locations", lambda self, *args, **named: None)
-    for name in [key for key in os.environ if key.startswith(("OPENAI_", "ANTHROPIC_", "AZURE_", "AWS_", "OTEL_"))]:
-        patch.delenv(name)
-    for sdk in ("openai", "anthropic"):
-        patch.setattr(import_module(f"{sdk}._base_client"), "INITIAL_RETRY_DELAY", 0.001)
-        patch.setattr(import_module(f"{sdk}._base_client"), "MAX_RETRY_DELAY", 0.002)
+    quickly(patch)
     yield
     patch.undo()
 

@@ -1,27 +1,35 @@
-"""Every probe with replies that are kept, and then with replies that are served: nothing of it can be seen."""
+"""Every probe with replies that are kept, then served, then served in another process: nothing of it can be seen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import probing.probes  # noqa: F401 - fills the table
 import pytest
 from probing.comparing import differences
+from probing.elsewhere import Elsewhere
 from probing.keeping import Shelf, without_transport
 from probing.kinds import KINDS, Kind
 from probing.lab import PROBES, Probe
 from probing.running import Recording, record
 from probing.wrappings import BARE
 
+from tokeneff.cache.stores import CacheStore, open_cache_store
+
+# What a probe leaves for the collector, bare as well, is found at any moment: also when nothing is recorded.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 EVERY_KIND = bool(os.environ.get("TOKENEFF_SOAK"))
 """Else, of the clients for clouds and their like, those that a probe is there for."""
 CASES = [
-    pytest.param(probe, kind, id=f"{probe.name}-{kind.id}")
-    for probe in PROBES
-    for kind in KINDS
-    if probe.fits(kind) and (kind.plain or probe.kinds or EVERY_KIND)
+    pytest.param(number, probe, kind, id=f"{probe.name}-{kind.id}")
+    for number, (probe, kind) in enumerate(
+        (probe, kind)
+        for probe in PROBES
+        for kind in KINDS
+        if probe.fits(kind) and (kind.plain or probe.kinds or EVERY_KIND)
+    )
 ]
 
 APART = {
@@ -39,18 +47,49 @@ SEEN = ("log", "warnings", "loop")
 """What of a recording is the caller's to see."""
 
 
-@pytest.mark.parametrize(("probe", "kind"), CASES)
-def test_served_is_as_bare(probe: Probe, kind: Kind, compared: Callable[[str, int], None]) -> None:
+ELSEWHERE = {number for number in range(len(CASES)) if EVERY_KIND or number % 8 == 0}
+"""Cases that are served in another process as well."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheStore]:
+    made = open_cache_store(f"sqlite:///{tmp_path_factory.mktemp('kept') / 'cache.db'}")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def elsewhere(store: CacheStore) -> Iterator[Elsewhere]:
+    made = Elsewhere(store.url)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("number", "probe", "kind"), CASES)
+def test_served_is_as_bare(
+    number: int,
+    probe: Probe,
+    kind: Kind,
+    store: CacheStore,
+    elsewhere: Elsewhere,
+    compared: Callable[[str, int], None],
+) -> None:
     bare, _ = record(probe, kind, BARE)
-    shelf = Shelf()
+    shelf = Shelf(store, str(number))
     cold, _ = record(probe, kind, shelf.wrapping("cold"))
     told = [f"cold{line}" for line in differences(bare, cold)]
     assert shelf.served == 0
+    cases = 2
     if probe.name not in APART and kind.wire:
         warm, _ = record(probe, kind, shelf.wrapping("warm"))
         told += [f"warm{line}" for line in differences(seen(bare, kind), seen(warm, kind))]
-        assert shelf.served == len(shelf.kept), "what was kept is served"
-    compared(kind.family, 2)
+        assert shelf.served == len(shelf.asked), "what was kept is served"
+        if number in ELSEWHERE:
+            warm, served = elsewhere.record(probe, kind, str(number), shelf.asked)
+            told += [f"elsewhere{line}" for line in differences(seen(bare, kind), seen(warm, kind))]
+            assert served == len(shelf.asked), "what was kept is served there as well"
+            cases += 1
+    compared(kind.family, cases)
     assert not told, "\n".join(told[:60])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
 from collections.abc import Callable
@@ -22,7 +23,39 @@ KINDS = {
     ("openai", False): openai.OpenAI,
     ("openai", True): openai.AsyncOpenAI,
 }
+LONG = "The quick brown fox jumps over the lazy dog. " * 300
 Refusal = Callable[[dict[str, Any]], str | None]
+
+
+async def done(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+async def read(stream: Any) -> list[Any]:
+    stream = await done(stream)
+    return [event async for event in stream] if hasattr(stream, "__aiter__") else list(stream)
+
+
+def without(body: Any) -> Any:
+    """What a body says, breakpoints taken out and single texts written as texts again."""
+    if isinstance(body, list):
+        items = [without(item) for item in body]
+        single = len(items) == 1 and isinstance(items[0], dict) and set(items[0]) == {"type", "text"}
+        return items[0]["text"] if single else items
+    if isinstance(body, dict):
+        return {
+            name: without(value) for name, value in body.items() if name not in ("cache_control", "prompt_cache_key")
+        }
+    return body
+
+
+def breakpoints(body: Any) -> list[Any]:
+    if isinstance(body, list):
+        return [mark for item in body for mark in breakpoints(item)]
+    if isinstance(body, dict):
+        own = [body["cache_control"]] if "cache_control" in body else []
+        return own + [mark for name, value in body.items() if name != "cache_control" for mark in breakpoints(value)]
+    return []
 
 
 def http_module(kind: type) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import json
 import logging
 import time
@@ -14,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
-import openai
 import pytest
-from prompt_host import Host
+from prompt_host import LONG, Host, breakpoints, done, read, without
 
 import tokeneff
 from tokeneff import _log
@@ -24,7 +22,6 @@ from tokeneff.ledger import Ledger
 from tokeneff.promptcache._book import STAKE
 from tokeneff.tokens import _counter
 
-LONG = "The quick brown fox jumps over the lazy dog. " * 300
 TOOLS: list[Any] = [
     {"name": "find", "description": LONG[:3000], "input_schema": {"type": "object", "properties": {}}},
     {"name": "read", "description": "Read.", "input_schema": {"type": "object", "properties": {}}},
@@ -46,15 +43,6 @@ def awaiting(request: pytest.FixtureRequest) -> bool:
     return request.param == "async"
 
 
-async def done(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
-
-
-async def read(stream: Any) -> list[Any]:
-    stream = await done(stream)
-    return [event async for event in stream] if hasattr(stream, "__aiter__") else list(stream)
-
-
 def asked(**more: Any) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": "claude-sonnet-5",
@@ -64,28 +52,6 @@ def asked(**more: Any) -> dict[str, Any]:
         "messages": [{"role": "user", "content": "Hello " + LONG}],
     }
     return {name: value for name, value in {**body, **more}.items() if value is not None}
-
-
-def without(body: Any) -> Any:
-    """What a body says, breakpoints taken out and single texts written as texts again."""
-    if isinstance(body, list):
-        items = [without(item) for item in body]
-        single = len(items) == 1 and isinstance(items[0], dict) and set(items[0]) == {"type", "text"}
-        return items[0]["text"] if single else items
-    if isinstance(body, dict):
-        return {
-            name: without(value) for name, value in body.items() if name not in ("cache_control", "prompt_cache_key")
-        }
-    return body
-
-
-def breakpoints(body: Any) -> list[Any]:
-    if isinstance(body, list):
-        return [mark for item in body for mark in breakpoints(item)]
-    if isinstance(body, dict):
-        own = [body["cache_control"]] if "cache_control" in body else []
-        return own + [mark for name, value in body.items() if name != "cache_control" for mark in breakpoints(value)]
-    return []
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -171,6 +137,17 @@ async def test_a_callers_own_settings_win(own: dict[str, Any]) -> None:
             each.messages.create(**asked(**own))
     assert host.bodies == bare.bodies
     assert [outcome.placed for outcome in host.outcomes] == [None, None]
+
+
+async def test_bypass_leaves_the_call_as_it_is_for_that_block(awaiting: bool) -> None:
+    host = Host()
+    client = host.client(awaiting=awaiting)
+    for mode in ("bypass", None):
+        with tokeneff.override(cache=mode):
+            await done(client.messages.create(**asked()))
+    assert host.bodies[0] == asked()
+    assert breakpoints(host.bodies[1])
+    assert [outcome.placed is None for outcome in host.outcomes] == [True, False]
 
 
 async def test_what_is_too_short_is_left_as_it_is() -> None:
@@ -271,91 +248,6 @@ async def test_counting_tokens_is_left_alone() -> None:
     body = {name: value for name, value in asked().items() if name != "max_tokens"}
     host.client().messages.count_tokens(**body)
     assert host.bodies[0] == body
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_key_is_all_that_is_added_for_older_gpt(awaiting: bool, stream: bool) -> None:
-    host, bare = Host(), Host()
-    clients = host.client("openai", awaiting), bare.client("openai", awaiting, wrapped=False)
-    talk: list[Any] = [{"role": "system", "content": LONG}, {"role": "user", "content": "Hello " + LONG}]
-    more: dict[str, Any] = {"stream": True} if stream else {}
-    for _ in range(2):
-        before = copy.deepcopy(talk)
-        for each in clients:
-            reply = each.chat.completions.create(model="gpt-5", messages=talk, **more)
-            await (read if stream else done)(reply)
-        assert talk == before
-        talk += [{"role": "assistant", "content": "Fine."}, {"role": "user", "content": "More"}]
-    if stream:
-        for body in host.bodies:
-            assert body.pop("stream_options") == {"include_usage": True}
-    assert [without(body) for body in host.bodies] == bare.bodies
-    keys = {body["prompt_cache_key"] for body in host.bodies}
-    assert len(keys) == 1
-    assert next(iter(keys)).startswith("tokeneff-")
-    assert [outcome.placed.added for outcome in host.outcomes] == ["key", "key"]
-    assert [outcome.placed.saved for outcome in host.outcomes] == [None, None]
-
-
-async def test_a_session_has_a_key_of_its_own() -> None:
-    host = Host()
-    client = host.client("openai")
-    for session in ("a", "b", "a"):
-        with tokeneff.tag(session=session):
-            client.responses.create(model="gpt-5", instructions=LONG, input="Hello")
-    first, second, third = (body["prompt_cache_key"] for body in host.bodies)
-    assert first == third != second
-
-
-@pytest.mark.parametrize(
-    "own",
-    [
-        {"prompt_cache_key": "mine"},
-        {"user": "u"},
-        {"extra_body": {"prompt_cache_key": "mine"}},
-        {"extra_body": {"prompt_cache_options": {"mode": "explicit"}}},
-        {
-            "messages": [
-                {
-                    "role": "user",
-                    "content": [{"type": "text", "text": LONG, "prompt_cache_breakpoint": {"mode": "explicit"}}],
-                }
-            ]
-        },
-    ],
-)
-async def test_a_callers_own_key_wins(own: dict[str, Any]) -> None:
-    host, bare = Host(), Host()
-    for each in (host.client("openai"), bare.client("openai", wrapped=False)):
-        each.chat.completions.create(**{"model": "gpt-5.6", "messages": [{"role": "user", "content": LONG}], **own})
-    assert host.bodies == bare.bodies
-
-
-async def test_the_head_that_conversations_share_gets_a_breakpoint_from_gpt_5_6_on() -> None:
-    host = Host()
-    client = host.client("openai")
-    for name in ("one", "two", "three"):
-        talk: list[Any] = [{"role": "system", "content": LONG}, {"role": "user", "content": name}]
-        client.chat.completions.create(model="gpt-5.6", messages=talk)
-    first, second, third = (body["messages"][0] for body in host.bodies)
-    assert first == {"role": "system", "content": LONG}
-    mark = {"prompt_cache_breakpoint": {"mode": "explicit"}}
-    assert second == third == {"role": "system", "content": [{"type": "text", "text": LONG, **mark}]}
-    placed = [outcome.placed for outcome in host.outcomes]
-    assert [one.added for one in placed] == ["key", "key and breakpoint", "key and breakpoint"]
-    assert placed[2].read > 2000
-    rates = tokeneff.prices.Prices().rates("gpt-5.6", "openai")
-    assert rates is not None
-    assert placed[2].saved == round(placed[2].read * (rates.cache_write - rates.cache_read))
-
-
-async def test_what_is_refused_by_openai_is_sent_again_without(awaiting: bool) -> None:
-    host = Host(lambda body: "Unknown parameter: 'prompt_cache_key'." if "prompt_cache_key" in body else None)
-    client = host.client("openai", awaiting)
-    for _ in range(2):
-        await done(client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": LONG}]))
-    assert ["prompt_cache_key" in body for body in host.bodies] == [True, False, False]
-    assert openai.__version__
 
 
 def test_calls_under_way_at_once_do_not_spend_the_same_stake() -> None:

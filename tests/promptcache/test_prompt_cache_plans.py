@@ -78,7 +78,7 @@ def test_a_turn_of_many_blocks_reads_all_the_same() -> None:
 def test_nothing_is_marked_below_the_least_size() -> None:
     tag = Tag()
     assert tag.send(0, made(500, 523, head=1)) == ()
-    assert tag.send(9, made(500, 524, head=1)) == (Mark(1),)
+    assert tag.send(9, made(500, ("other", 524), head=1)) == (Mark(1),)
 
 
 def test_questions_that_nobody_goes_on_from_are_soon_left_alone() -> None:
@@ -153,8 +153,73 @@ def test_a_prior_is_two_requests_and_late_ones_count_as_not_gone_on_from() -> No
     gaps.came(9)
     gaps.came(9)
     assert gaps.chances == Chances(0.95, 0.025, 0.025)
-    gaps.late = 4
-    assert gaps.chances.never == (2 * 0.05 + 4) / 8
+    gaps.waits()
+    gaps.waits()
+    assert gaps.chances.never == (2 * 0.05 + 2) / 6
+    gaps.came_late(600)
+    assert gaps.chances == Chances(3.8 / 6, 1.1 / 6, 1.1 / 6)
+
+
+def short(number: int, turn: int, called: str = "") -> Pieces:
+    """The request of a turn of a conversation that grows over the least size at turn 2."""
+    return made(*[(f"{number}.{place}", 400) for place in range(turn + 1)], called=called)
+
+
+def test_a_conversation_that_grows_over_the_least_size_is_written_once_such_ones_were_seen_to_go_on() -> None:
+    """Four requests, the opening aside, are gone on from before one is written that nothing was saved by yet."""
+    tag = Tag(hours=False)
+    assert [len(tag.send(9.0 * turn, short(0, turn))) for turn in range(20)] == [0] * 5 + [1] + [2] * 14
+    assert [len(tag.send(4000 + 9.0 * turn, short(1, turn))) for turn in range(5)] == [0, 0, 1, 2, 2]
+
+
+def test_where_no_better_moment_is_to_be_expected_any_is_as_good() -> None:
+    tag = Tag(hours=False)
+    first = [[len(tag.send(4000.0 * n + 9 * turn, short(n, turn))) for turn in range(6)] for n in range(8)]
+    assert first[1] == [0, 0, 0, 0, 0, 0]  # one in five ends, and as much is known of each
+    assert first[-1] == [0, 0, 1, 2, 2, 2]
+
+
+def test_after_a_tool_that_ends_conversations_nothing_is_written_for_the_first_time() -> None:
+    tag, other = Tag(hours=False), Tag(hours=False)
+    marks: list[tuple[Mark, ...]] = []
+    for number in range(30):
+        for turn in range(2):
+            tag.send(4000.0 * number + 9 * turn, short(number, turn, "look"))
+        assert tag.send(4000.0 * number + 18, short(number, 2, "finish")) == ()
+        marks = [other.send(4000.0 * number + 9 * turn, short(number, turn, "look")) for turn in range(20)]
+    assert tag.cost == tag.plain
+    assert marks[2] == (Mark(2),)
+
+
+def test_what_a_conversation_has_saved_it_may_write_in_doubt() -> None:
+    tag = Tag(hours=False)
+    for number in range(20):
+        for turn in range(6):
+            tag.send(4000.0 * number + 9 * turn, conversation(turn, name=f"{number}."))
+        later = conversation(7, name=f"{number}.")._replace(called=f"tool {number}")
+        assert Mark(8) in tag.send(4000.0 * number + 60, later)
+
+
+def test_whose_user_thinks_twice_is_taken_to_do_so_again() -> None:
+    tag = Tag()
+    for number in range(20):
+        for turn in range(8):
+            tag.send(4000.0 * number + 9 * turn, conversation(turn, 20_000, f"{number}."))
+    for turn in range(4):
+        tag.send(50_000 + 1200.0 * turn, conversation(turn, 20_000, "slow"))
+    assert [split.written_1h > 0 for split in tag.splits[-4:]] == [False, False, False, True]
+    tag.send(55_000, conversation(0, 20_000, "hurried"))
+    tag.send(55_009, conversation(1, 20_000, "hurried"))
+    assert tag.splits[-1].written_1h == 0
+
+
+def test_the_same_request_once_more_is_an_opening_again() -> None:
+    book = Book()
+    for at in (0.0, 9.0):
+        place = book.place(conversation(0), FIRST + at)
+        assert place.opening
+        book.wait(conversation(0), place, FIRST + at, "")
+    assert not book.place(conversation(1), FIRST + 18).opening
 
 
 def test_what_a_written_token_is_worth() -> None:

@@ -44,3 +44,15 @@ def test_no_recorded_conversation_is_dearer_than_with_its_clients_own_settings(b
         for stripped in (False, True):
             sums = bench.dollars(requests, model, "anthropic", Prices(), stripped=stripped)
             assert [one for one in sums.values() if one.ours > one.own * (1 + bench.WORSE)] == []
+
+
+def test_hardly_a_short_conversation_is_dearer_and_most_is_saved_all_the_same(bench: Any) -> None:
+    from tokeneff.prices import Prices
+
+    found: list[Any] = []
+    for name in set(bench.FILES) - set(bench.HELD):  # many grow over the 4,096 tokens with their last request
+        requests = list(bench.requests_of(_TRACES / name))
+        found += bench.dollars(requests, "claude-opus-4-6", "anthropic", Prices(), stripped=False).values()
+    dearer = [one for one in found if one.ours > one.plain * (1 + bench.WORSE)]
+    assert len(dearer) <= 0.03 * len(found)
+    assert sum(one.ours for one in found) < 0.75 * sum(one.plain for one in found)

@@ -85,7 +85,7 @@ RECORD = st.fixed_dictionaries(
     optional={"model": st.just("m") | ANY, "format": WORDS | ANY, "calls": ANY, "response": ANY, "url": WORDS | ANY},
 )
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check(data: bytes) -> list[Any]:

@@ -25,6 +25,14 @@ _HOOKS = names(
 )
 
 
+_SENDING = names(
+    "send build_request request stream _send_handling_auth _send_handling_redirects _send_single_request "
+    "_transport_for_url _merge_headers"
+)
+_HTTP = names("httpx httpx2 httpx_aiohttp openai anthropic")
+"""Packages whose classes send what they are given."""
+
+
 class _Ambient:
     """Credentials that are found in this process's surroundings at the first call."""
 
@@ -66,6 +74,10 @@ def hidden_in(http: Any, attributes: dict[str, Any]) -> list[Any]:
     found: list[Any] = []
     if http.auth is not None:
         found.append(http.auth)
+    if not _sends_as_given(http.__class__):
+        found.append(http)
+    carriers = [one for one in (http._transport, *http._mounts.values()) if one is not None]
+    found += [one for one in carriers if not _carries(one.__class__)]
     found += [hook for hook in http.event_hooks.get("request", ()) if not of_sdk(hook)]
     given = {name for name in CREDENTIALS if attributes.get(name)}
     signs = "aws_secret_key" in attributes and not given & {"api_key", "skip_auth", "_skip_auth"}
@@ -74,3 +86,19 @@ def hidden_in(http: Any, attributes: dict[str, Any]) -> list[Any]:
     if "access_token" in attributes and "access_token" not in given:
         found.append(AMBIENT)
     return found
+
+
+@lru_cache(maxsize=512)
+def _sends_as_given(kind: type) -> bool:
+    """Whether an HTTP client is of classes that are known, where it comes to sending."""
+    return all(_root(base) in _HTTP or _SENDING.isdisjoint(vars(base)) for base in kind.__mro__)
+
+
+@lru_cache(maxsize=512)
+def _carries(kind: type) -> bool:
+    """Whether a transport sends a request as it is: one of somebody's own may sign it."""
+    return _root(kind) in _HTTP and kind.__name__.endswith(("HTTPTransport", "AiohttpTransport"))
+
+
+def _root(kind: type) -> str:
+    return kind.__module__.partition(".")[0]

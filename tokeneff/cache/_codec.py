@@ -61,6 +61,11 @@ class Codec:
         self._ciphers = Ciphers(keys)
         self._limit = limit
 
+    @property
+    def sealing(self) -> bool:
+        """Whether values are sealed, and not only checked."""
+        return bool(self._ciphers)
+
     def __repr__(self) -> str:
         return f"Codec({len(self._ciphers)} keys)"
 

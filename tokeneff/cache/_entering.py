@@ -13,6 +13,7 @@ from tokeneff.cache._eligible import not_kept
 from tokeneff.cache._good import not_good
 from tokeneff.cache._key import key_of, scope_of
 from tokeneff.cache._reply import Reply
+from tokeneff.cache._shaping import asked_body
 from tokeneff.cache.stores import Labels
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Entering:
         self._place = place
         self._cache = cache
         self._ignored = frozenset(cache.ignore_headers)
+        # Whoever shares the store and keeps fewer replies, or minds more headers, is not to be served by these.
+        self._policies = ("truncated",) * cache.truncated + tuple([f"without {name}" for name in cache.ignore_headers])
 
     def of(self, call: Call) -> Entry | str:
         """The entry of a call, or why it has none."""
@@ -52,7 +55,10 @@ class Entering:
         why = not_kept(call, cache.when)
         if why:
             return why
+        acts = self._acts(call)
         whose = self.whose(call)
+        if acts:
+            whose["policies"] = (*whose["policies"], *[f"excluded {name}" for name in sorted(cache.exclude_tools)])
         if isinstance(whose["scope"], str):
             return f"no tag {whose['scope']}"
         key = key_of(call, **whose)
@@ -61,7 +67,7 @@ class Entering:
         if cache.n_samples > 1 and not_kept(call, "deterministic"):
             key = slot(key, chance.randrange(cache.n_samples))
         tags = tuple([(name, str(call.tags[name])) for name in sorted(call.tags)]) if call.tags else ()
-        return Entry(key, self._acts(call), scope_text(cache.by, call.tags) if cache.by else "", tags)
+        return Entry(key, acts, scope_text(cache.by, call.tags) if cache.by else "", tags)
 
     def whose(self, call: Call) -> dict[str, Any]:
         """What keys are made with beside the call; where the call has not the tag, ``scope`` is its name."""
@@ -71,6 +77,7 @@ class Entering:
             "scope": scope,
             "account": cache.account,
             "ignore_headers": self._ignored,
+            "policies": self._policies,
             "secret": self._place.secret,
         }
 
@@ -82,7 +89,10 @@ class Entering:
     def _acts(self, call: Call) -> bool:
         """Whether the model may call a tool whose calls are to be made anew: then no two calls share one reply."""
         excluded = self._cache.exclude_tools
-        return bool(excluded) and any(name in excluded for name in _offered(call.body.get("tools")))
+        if not excluded:
+            return False
+        body = asked_body(call)
+        return any(name in excluded for one in ("tools", "functions") for name in _offered(body.get(one)))
 
 
 def slot(key: bytes, number: int) -> bytes:
@@ -93,12 +103,11 @@ def slot(key: bytes, number: int) -> bytes:
 
 
 def _offered(tools: Any) -> Iterable[object]:
-    if not isinstance(tools, Iterable) or isinstance(tools, (str, bytes, Mapping)):
-        return
-    for tool in cast("Iterable[object]", tools):
-        if isinstance(tool, Mapping):
-            one = cast("Mapping[str, Any]", tool)
-            function = one.get("function")
-            yield one.get("name")
-            if isinstance(function, Mapping):
-                yield cast("Mapping[str, Any]", function).get("name")
+    for tool in cast("list[object]", tools) if isinstance(tools, (list, tuple)) else ():
+        for one in (tool, _of(tool, "function"), _of(tool, "custom")):
+            yield _of(one, "name")
+
+
+def _of(holder: object, name: str) -> Any:
+    """A member of a mapping, or of one of the SDK's own objects."""
+    return cast("Mapping[str, Any]", holder).get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)

@@ -54,7 +54,8 @@ class Flights:
     """All calls that this process asks of one store's key space."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # The collector may end a call that was dropped in the midst of what is guarded, in the same thread.
+        self._lock = threading.RLock()
         self._flights: dict[bytes, Flight] = {}
 
     def join(self, key: bytes) -> tuple[Flight, bool]:
@@ -70,6 +71,18 @@ class Flights:
         """The flight of a key, if there is one."""
         return self._flights.get(key)
 
+    def lands(self, key: bytes, kept: Kept) -> Flight | None:
+        """The flight of a reply that is there already; ``None`` where an equal call is in flight."""
+        flight = Flight(key)
+        flight.kept = kept
+        flight.tell(kept)
+        with self._lock:
+            before = self._flights.get(key)
+            if before is not None and before.kept is None:
+                return None
+            self._flights[key] = flight
+            return flight
+
     def over(self, flight: Flight) -> None:
         """Nobody joins it any more, and who waits goes on."""
         with self._lock:
@@ -79,7 +92,7 @@ class Flights:
 
     def forget(self) -> None:
         """In a forked child: the parent's calls are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._flights = {}
 
     def __len__(self) -> int:

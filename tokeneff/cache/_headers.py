@@ -64,7 +64,8 @@ def http_state(http: Any) -> Any:
     """What is looked at of a client's HTTP client, as values that can be compared."""
     hooks = http.event_hooks.get("request")
     # Parameters are a value that nobody can change, so they may be looked at as they are.
-    return http.headers.raw, http.params, http.auth is None, cookies_of(http), len(hooks) if hooks else 0
+    transports = [http._transport.__class__, *[one.__class__ for one in http._mounts.values()]]
+    return http.headers.raw, http.params, http.auth is None, cookies_of(http), len(hooks) if hooks else 0, transports
 
 
 def cookies_of(http: Any) -> list[list[str]]:

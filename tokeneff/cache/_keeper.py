@@ -40,9 +40,11 @@ class Keeper:
 
     def reset(self) -> None:
         """As new; what a forked child begins with."""
-        self._lock = threading.Lock()
+        # The collector may end a call that leads in the midst of what is guarded, in the same thread.
+        self._lock = threading.RLock()
         self._queue: SimpleQueue[tuple[Callable[[], None], int]] = SimpleQueue()
         self._leads: dict[bytes, str] = {}
+        self._forgone: set[str] = set()
         self._running = False
         self._jobs = self._bytes = 0
         self._idle = threading.Event()
@@ -66,15 +68,34 @@ class Keeper:
         return True
 
     def leads(self, key: bytes, owner: str) -> None:
-        """Renew the lease of ``owner`` from now on."""
+        """Renew the lease of ``owner`` from now on, unless it has given up meanwhile."""
         with self._lock:
-            self._leads[key] = owner
-        self._ensure()
+            wanted = owner not in self._forgone
+            if wanted:
+                self._leads[key] = owner
+        if wanted:
+            self._ensure()
+        else:
+            self.release(key, owner)
+
+    def forgo(self, owner: str) -> None:
+        """``owner`` gives up while a thread still asks for its lease: what that comes to is let go."""
+        with self._lock:
+            if len(self._forgone) >= _MOST_JOBS:
+                self._forgone.clear()
+            self._forgone.add(owner)
 
     def led(self, key: bytes, owner: str) -> None:
-        """Renew it no more, and let it go."""
+        """Renew it no more, and let it go. Of one that never led, as where a kept reply was found, nothing is to do."""
         with self._lock:
-            self._leads.pop(key, None)
+            led = self._leads.get(key) == owner
+            if led:
+                del self._leads[key]
+        if led:
+            self.release(key, owner)
+
+    def release(self, key: bytes, owner: str) -> None:
+        """Let go a lease of ``owner``, if it has one."""
         self.do(lambda: self._store.led(key, owner))
 
     def finish(self, timeout: float) -> None:

@@ -56,7 +56,7 @@ def finish(tape: Tape, exchange: Exchange) -> None:
         return
     reply = None
     try:
-        reply = _reply(tape, exchange)
+        reply = reply_of(tape, exchange)
     except Exception as fault:  # noqa: BLE001 - as above
         log_once(("kept reply", type(fault)), "a reply could not be kept: %r", fault, exc_info=fault)
     tape.finish(reply)
@@ -71,7 +71,8 @@ def reread(tape: Tape, exchange: Exchange) -> None:
         exchange.read_bytes(kind, b"".join(_decoded(tape, head)))
 
 
-def _reply(tape: Tape, exchange: Exchange) -> Reply | None:
+def reply_of(tape: Tape, exchange: Exchange) -> Reply | None:
+    """What is on a tape that has it all, if it is whole and good."""
     head, call = tape.head, exchange.call
     if head is None or tape.full or not tape.chunks:
         return None

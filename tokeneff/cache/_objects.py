@@ -13,7 +13,7 @@ from typing import Any, cast
 from tokeneff.cache._canonical import absent
 
 _identities: dict[int, tuple[Any, bytes]] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def is_plain(value: Any) -> bool:
@@ -66,3 +66,13 @@ def identity_of(thing: Any) -> list[bytes]:
             return [os.urandom(16)]  # it cannot be known again
         _identities[number] = (alive, os.urandom(16))
         return [_identities[number][1]]
+
+
+def _forget() -> None:
+    """In a forked child: whoever held the lock may not be there to let it go."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

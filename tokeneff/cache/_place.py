@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokeneff.cache.stores import CacheStore, Labels
 
 _MOST_READ, _LARGEST_READ = 256, 64_000
-"""Replies, and bytes of one, that are at hand unpacked beside a store in memory."""
+"""Replies, and bytes of one, that are at hand unpacked."""
 _PATIENCE = 0.5
 """Seconds that a call waits for a store before the store counts as away, and calls do without it. What a store that is
 only busy answers late still saves a call; one that is gone is waited for once."""
@@ -69,9 +69,11 @@ class Place:
             for asked, known in self._known:
                 if asked == semantic:
                     return known
-            from tokeneff.cache.semantic import Neighbourhoods, journal_of
+            from tokeneff.cache.semantic import Neighbourhoods, index_of, journal_of
 
-            known = Neighbourhoods(semantic, journal_of(self.store.url), self.codec)
+            url = self.store.url
+            index = None if semantic.index is None else index_of(url, semantic.index)
+            known = Neighbourhoods(semantic, journal_of(url), self.codec, index=index)
             self._known.append((semantic, known))
             return known
 
@@ -97,12 +99,12 @@ class Place:
         return None if old > stale else Kept(reply, now() - age, old > 0)
 
     def _unpacked(self, key: bytes, value: bytes) -> Reply | None:
-        """The reply of a value; of one in memory that was read before, as it was read then."""
+        """The reply of a value; of one that was read before, as it was read then."""
         known = self._read.get(key)
-        if known is not None and known[0] is value:
+        if known is not None and known[0] == value:
             return known[1]
         reply = self.codec.unpack(key, value)
-        if reply is not None and self.instant and len(reply.body) <= _LARGEST_READ:
+        if reply is not None and len(reply.body) <= _LARGEST_READ:
             if len(self._read) >= _MOST_READ:
                 self._read = {}
             self._read[key] = value, reply
@@ -119,6 +121,7 @@ class Place:
                 return False
         except Exception as fault:  # noqa: BLE001 - without a store each asks for itself
             _away(fault)
+            self._keeper.release(key, owner)  # it may have been given, and only the answer lost
             return True
         self._keeper.leads(key, owner)
         return look() or True
@@ -135,6 +138,10 @@ class Place:
             _away(fault)
             return True
         return self.turn(key, owner, look)
+
+    def forgo(self, owner: str) -> None:
+        """``owner`` gives up in the midst of asking for its turn."""
+        self._keeper.forgo(owner)
 
     def led(self, key: bytes, owner: str) -> None:
         """``owner`` has asked, or gives up."""
@@ -154,8 +161,11 @@ class Place:
         """Keep a reply, soon; until then, calls are answered from its flight. ``learn`` is told when it is kept.
         ``stored``: when it was got, in microseconds since 1970, if not now."""
         stored = now() if stored is None else stored
-        if flight is not None:
-            flight.kept = Kept(reply, stored, worth=worth)
+        kept = Kept(reply, stored, worth=worth)
+        if flight is None:  # asked anew: until the store has it, nobody is to be answered from what was there before
+            flight = self.flights.lands(key, kept)
+        else:
+            flight.kept = kept
 
         def work() -> None:
             try:

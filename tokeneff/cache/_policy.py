@@ -8,11 +8,10 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tokeneff._flow import Call, Effect, Outcome, Sleep, Wait, answer, do, forward
+from tokeneff._flow import Call, Effect, Outcome, Sleep, answer, do, forward
 from tokeneff._log import log_once
 from tokeneff.cache._alike import Alike
 from tokeneff.cache._entering import Entering, Entry
@@ -21,6 +20,7 @@ from tokeneff.cache._reply import Reply
 from tokeneff.cache._serve import shaped
 from tokeneff.cache._tape import Tape
 from tokeneff.cache._telling import answered, model_of, said_of, sent, shown, worth_of
+from tokeneff.cache._waiting import all_of, awaited
 from tokeneff.context import current_cache_mode
 from tokeneff.errors import CacheMiss
 
@@ -155,6 +155,14 @@ class Caching:
         if only:
             return (yield from do(look))
         owner = flight.owner = uuid.uuid4().hex
+        try:
+            return (yield from self._turned(key, owner, look, until))
+        except BaseException:  # the caller is gone, perhaps while a thread asks for its turn
+            place.forgo(owner)
+            raise
+
+    def _turned(self, key: bytes, owner: str, look: Callable[[], Kept | None], until: float) -> Steps[Kept | None]:
+        place = self._place
         found: Kept | bool = yield from do(place.first, key, owner, look)
         pause = _FIRST_PAUSE
         while found is False:
@@ -171,13 +179,13 @@ class Caching:
     def _follow(self, call: Call, entry: Entry, flight: Flight, only: bool, until: float) -> Steps[Outcome | None]:
         """As the one that leads is answered. ``None``: nothing came of it, or not in time."""
         try:
-            found = yield from _awaited(flight.found, until)
+            found = yield from awaited(flight.found, until)
             if isinstance(found, Tape):
-                if not (yield from _awaited(found.started, until)):
+                if not (yield from awaited(found.started, until)):
                     return None
                 if flight.kept is None and found.fits(call):
                     return (yield from self._alongside(call, entry, found))
-                reply: Reply | None = yield from _awaited(found.done, until)
+                reply: Reply | None = yield from all_of(found, until)
                 if reply is None:
                     return None
                 found = flight.kept or Kept(reply, time.time_ns() // 1000)
@@ -201,7 +209,7 @@ class Caching:
         """From a whole reply. ``None``: it could not be, and is forgotten."""
         outcome = yield from answer(call, reply, self._cache.pace)
         if _unbegun(outcome):
-            log_once("cache answer", "a kept reply could not be served: %s", outcome.failure)
+            log_once("cache answer", "a kept reply could not be served: %s", outcome.failure and outcome.failure.type)
             self._place.drop(entry.key)
             return None
         worth = kept.reply.worth if kept.worth is None else kept.worth()
@@ -256,16 +264,6 @@ class Caching:
             log_once(("cache kept", type(fault)), "a reply could not be kept: %r", fault, exc_info=fault)
             return "fault"
         return why
-
-
-def _awaited(future: Future[T], until: float) -> Steps[T]:
-    """What a future comes to, by then."""
-    if future.done():
-        return future.result()
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return (yield Wait(future, left))
 
 
 def _unbegun(outcome: Outcome) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from tokeneff.cache._recast import Cast
 
 Form: TypeAlias = Literal["json", "sse", "bytes"]
 Said: TypeAlias = Literal["hit", "shared", "stale", "semantic", "miss", "refresh", "bypass"]
@@ -27,6 +30,7 @@ class Reply:
         times: microseconds from sending to each of these chunks.
         asked: fields of the request that shaped its form and not its answer (``stream_options``).
         worth: what it took to get it.
+        casts: what the SDK has made of it, by type.
     """
 
     form: Form
@@ -36,6 +40,7 @@ class Reply:
     times: tuple[int, ...] = ()
     asked: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     worth: Worth = field(default_factory=lambda: Worth())
+    casts: dict[Any, Cast] = field(default_factory=dict["Any", "Cast"], init=False, repr=False, compare=False)
 
 
 class Worth(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import lru_cache
@@ -24,6 +24,7 @@ from tokeneff._log import log_once
 from tokeneff._send import answered, failed
 from tokeneff._waking import Wake, awaited
 from tokeneff.cache._bodies import FollowedBody, KeptBody, Pace
+from tokeneff.cache._recast import is_plain, recast, remember
 from tokeneff.cache._reply import Reply
 from tokeneff.cache._shaping import shaped
 from tokeneff.cache._tape import Head, Tape
@@ -31,7 +32,6 @@ from tokeneff.cache._tape import Head, Tape
 __all__ = ["aserve", "serve", "shaped"]
 
 _RAW = "X-Stainless-Raw-Response"
-_OVERRIDE = "____stainless_override_cast_to"
 _JOINING = 5.0
 """Seconds to wait at most for the reading of a reply to be handed over to those who want to read along."""
 _EXTENSIONS = {"http_version": b"HTTP/1.1", "reason_phrase": b"OK"}
@@ -59,6 +59,9 @@ def serve(effect: Forward) -> Sent:
         source = _followed(source, call, _joined(source))
     if source is None:
         return _too_late(call)
+    known = recast(call, source) if type(source) is Reply else None
+    if known is not None:
+        return known
     exchange, token = _enter(call, source)
     steps = _made(call, source, effect.pace, awaiting=False)
     try:
@@ -71,7 +74,7 @@ def serve(effect: Forward) -> Sent:
         return failed(exchange, error)
     finally:
         active.reset(token)
-    return answered(exchange, made)
+    return _served(call, source, exchange, made)
 
 
 async def aserve(effect: Forward) -> Sent:
@@ -81,6 +84,9 @@ async def aserve(effect: Forward) -> Sent:
         source = _followed(source, call, await _ajoined(source))
     if source is None:
         return _too_late(call)
+    known = recast(call, source) if type(source) is Reply else None
+    if known is not None:
+        return known
     exchange, token = _enter(call, source)
     steps = _made(call, source, effect.pace, awaiting=True)
     try:
@@ -89,7 +95,14 @@ async def aserve(effect: Forward) -> Sent:
         return failed(exchange, error)
     finally:
         active.reset(token)
-    return answered(exchange, made)
+    return _served(call, source, exchange, made)
+
+
+def _served(call: Call, source: Reply | Tape, exchange: Exchange, made: Any) -> Sent:
+    sent = answered(exchange, made)
+    if type(source) is Reply:
+        remember(call, source, sent)
+    return sent
 
 
 async def _walked(steps: _Steps) -> Any:
@@ -193,10 +206,8 @@ def _made(call: Call, source: Reply | Tape, pace: Pace, *, awaiting: bool) -> _S
 
 def _is_plain(call: Call) -> bool:
     """Whether all that the caller gets is a model made of the JSON."""
-    kind, headers = call.cast_to, call.options.headers
-    if call.raw is not None or call.stream or call.client._strict_response_validation:
-        return False
-    if isinstance(headers, Mapping) and _OVERRIDE in headers:
+    kind = call.cast_to
+    if not is_plain(call):
         return False
     return isinstance(kind, type) and issubclass(kind, sys.modules["pydantic"].BaseModel) and not hasattr(kind, "build")
 

@@ -238,13 +238,13 @@ class Tape:
     def wait(self, index: int, seconds: float | None) -> bool:
         """Wait until there is a chunk of this number, or the end; whether there is, within so many seconds."""
         event = Event()
-        return self._unless(index, event.set) or event.wait(seconds)
+        return self.unless(index, event.set) or event.wait(seconds)
 
     async def await_(self, index: int, seconds: float | None) -> bool:
         """The same, awaiting."""
-        return await awaited(lambda wake: self._unless(index, wake), seconds)
+        return await awaited(lambda wake: self.unless(index, wake), seconds)
 
-    def _unless(self, index: int, wake: Wake) -> bool:
+    def unless(self, index: int, wake: Wake) -> bool:
         """Have somebody woken, unless there is no need to wait."""
         with self._lock:
             self._waiting.append(wake)

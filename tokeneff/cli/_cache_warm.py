@@ -35,7 +35,16 @@ def warm(args: argparse.Namespace, out: Output) -> int:
     tags = dict(pairs(args.by, "--by"))
     sdk = args.sdk or _sdk_of(records)
     try:
-        cache = Cache(args.store, when="always", by=tuple(tags), account=args.account, ttl=args.ttl, key=keys() or None)
+        cache = Cache(
+            args.store,
+            when="always",
+            by=tuple(tags),
+            account=args.account,
+            ttl=args.ttl,
+            truncated=args.truncated,
+            ignore_headers=args.ignore_header,
+            key=keys() or None,
+        )
         client = tokeneff.wrap(_client(sdk, args), cache=cache, ledger=False)
     except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from error

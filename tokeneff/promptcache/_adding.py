@@ -47,6 +47,8 @@ class Request(NamedTuple):
     bare: Split
     """The same without us."""
     at: float
+    spared: int = 0
+    """Nano-dollars that the provider is kept from charging for writing unasked."""
 
 
 def with_marks(request: Request, body: Mapping[str, Any], means: Means) -> Request:
@@ -65,19 +67,48 @@ def with_marks(request: Request, body: Mapping[str, Any], means: Means) -> Reque
 
 
 def with_key(request: Request, body: Mapping[str, Any], dialect: str, session: str | None) -> tuple[Request, str]:
-    """The request to OpenAI with a key, and a breakpoint after a head that conversations share; and the key."""
+    """The request to OpenAI with a key, and the key.
+
+    Where its models write unasked, a head that conversations share gets a breakpoint, and what nobody is going to go
+    on from is kept from being written.
+    """
     rule, pieces = request.rule, request.pieces
     if pieces.total < rule.minimum:
         return request, ""
     changed, added = dict(body), "key"
-    if rule.engine == "points" and request.place.head_known and pieces.ends[pieces.head - 1] >= rule.minimum:
-        point = head_point(body, dialect, pieces)
-        if point is not None:
-            changed, added = point, "key and breakpoint"
-            request, pieces = request._replace(bare=_bare(request)), pieces.marked([Mark(pieces.head - 1)])
+    if rule.engine == "points":
+        if request.place.head_known and pieces.ends[pieces.head - 1] >= rule.minimum:
+            point = head_point(body, dialect, pieces)
+            if point is not None:
+                changed, added = point, "key and breakpoint"
+                request, pieces = request._replace(bare=_bare(request)), pieces.marked([Mark(pieces.head - 1)])
+        spared = _spared(request, pieces)
+        if spared:
+            changed["prompt_cache_options"] = {"mode": "explicit"}
+            added = "key and mode" if added == "key" else "key, breakpoint and mode"
+            pieces = pieces._replace(implicit=False)
+            request.book.spared += spared
+            request = request._replace(spared=spared)
     key = _key(request, session)
     changed["prompt_cache_key"] = key
     return _with(request, changed, added, pieces), key
+
+
+def _spared(request: Request, pieces: Pieces) -> int:
+    """Nano-dollars that are spared if the provider writes, and reads, nothing but what is marked; 0: let it write."""
+    rates, place, book = request.rates, request.place, request.book
+    if rates is None or {"cache_read", "cache_write"}.intersection(rates.assumed):
+        return 0
+    if place.before is not None and place.before.unwritten:  # it was gone on from after all
+        lost = place.before.unwritten
+        book.spared -= 2 * (Split(written=lost).dollars(rates) - Split(read=lost).dollars(rates))
+    read, write = float(rates.cache_read / rates.input), float(rates.cache_write / rates.input)
+    if not book.ends_at_once(place, read, write):
+        return 0
+    let, kept = (
+        serve(request.rule, request.before, each, request.at)[0] for each in (pieces, pieces._replace(implicit=False))
+    )
+    return max(let.dollars(rates) - kept.dollars(rates), 0)
 
 
 def _bare(request: Request) -> Split:

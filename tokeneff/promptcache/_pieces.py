@@ -46,6 +46,8 @@ class Pieces(NamedTuple):
     """Whether the provider may set a breakpoint of its own."""
     newest: int = -1
     """The last piece that the model did not write."""
+    called: str = ""
+    """Names of the tools that the model called last; what it ends with is their results."""
 
     @property
     def total(self) -> int:
@@ -125,7 +127,13 @@ def _chain(prompt: Prompt, dialect: str, body: Mapping[str, Any], unseen: int) -
     if body.get(MARKS[0]) and chain:
         marks.append(Mark(len(chain) - 1, string(_fields(body[MARKS[0]]).get("ttl"))))
     implicit = _fields(body.get("prompt_cache_options")).get("mode") != "explicit"
-    return Pieces(tuple(chain), tuple(ends), tuple(sizes), tools, head, tuple(marks), implicit, newest)
+    called = _called(prompt)
+    return Pieces(tuple(chain), tuple(ends), tuple(sizes), tools, head, tuple(marks), implicit, newest, called)
+
+
+def _called(prompt: Prompt) -> str:
+    last = next((piece for piece in reversed(prompt.pieces) if piece.kind == "assistant"), None)
+    return "" if last is None else " ".join(sorted(set(last.traits.names)))
 
 
 def _fields(value: object) -> Mapping[str, Any]:

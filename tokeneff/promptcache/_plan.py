@@ -48,16 +48,20 @@ def plan(case: Case) -> Plan:
     The candidates, from the one that writes most to the one that only reads: to the newest message, with the head
     (tools and system prompt) for other conversations; the head, and what was written before; the latter alone. Those
     that are expected to pay are tried, and the first is taken whose cost, if nothing of it is ever read, does not take
-    the tag's balance below what :meth:`Book.allows`.
+    the tag's balance below what :meth:`Book.allows`; and which its conversation has earned, or hardly is the last to
+    go on with. (What opens a conversation has nothing to show yet, and is the tag's to pay.)
     """
     plain = Split(uncached=case.pieces.total)
     least = plain.dollars(case.rates)
-    case.book.charge(0, 0, Split(written=plain.total).dollars(case.rates) - least)
+    book, place = case.book, case.place
+    book.met(Split(written=plain.total).dollars(case.rates) - least)
     for marks in _candidates(case):
         request = case.pieces.marked(marks)
         split, _ = serve(case.rule, case.state, request, case.at)
-        hour = split.written_1h > 0
-        if split.uncached < split.total and case.book.allows(split.dollars(case.rates) - least, hour):
+        hour, extra = split.written_1h > 0, split.dollars(case.rates) - least
+        if split.uncached == split.total or not book.allows(extra, hour):
+            continue
+        if place.opening or book.earned(extra, least, place.talk) or book.dares(case.pieces, place, hour):
             return Plan(request.marks, split)
     return Plan(split=plain)
 
@@ -66,7 +70,8 @@ def sent(case: Case) -> tuple[Plan, State]:
     """Choose breakpoints, and take it that the request is sent with them; returns what the cache then holds."""
     chosen = plan(case)
     split, state = serve(case.rule, case.state, case.pieces.marked(chosen.marks), case.at)
-    case.book.charge(Split(uncached=split.total).dollars(case.rates), split.dollars(case.rates))
+    plain, cost = Split(uncached=split.total).dollars(case.rates), split.dollars(case.rates)
+    case.book.charge(plain, cost, case.place.talk)
     return chosen, state
 
 
@@ -76,8 +81,8 @@ def values(case: Case) -> tuple[Worth, Worth]:
     read, write, hour = float(rates.cache_read) / whole, float(rates.cache_write) / whole, None
     if case.hours:
         hour = float(rates.cache_write_1h) / whole
-    going, again = book.going.chances, book.head.chances
-    first = book.opening.chances if case.place.opening else going
+    first, going = book.ahead(case.pieces, case.place)
+    again = book.head.chances
     # An hour costs four times as much above plain input: no prior is enough for that.
     paused = book.going.paused or book.opening.paused
     tail = worth(first, going, read, write, hour if paused else None)

@@ -12,6 +12,7 @@ from tokeneff._flow import Call, Effect, Outcome, Tokens, forward
 from tokeneff._forking import watch
 from tokeneff._log import log_once
 from tokeneff._values import Placed
+from tokeneff.context import current_cache_mode
 from tokeneff.promptcache._adding import Request, with_key, with_marks
 from tokeneff.promptcache._additions import anthropic_own, openai_own
 from tokeneff.promptcache._book import Book
@@ -57,8 +58,8 @@ class Placement:
         self.guard = Lock()
 
     def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
-        """Send the call with what pays; as it was if the provider refuses that."""
-        request = self._prepared(call)
+        """Send the call with what pays; as it was if the provider refuses that, or a block says to leave caches out."""
+        request = None if current_cache_mode() == "bypass" else self._prepared(call)
         if request is None:
             return (yield from forward(call))
         try:
@@ -118,6 +119,7 @@ class Placement:
     def _undone(self, request: Request) -> None:
         """What was to be written was not."""
         with self.guard:
+            request.book.spared -= request.spared
             _recharge(request, Split())
 
     def _give_up(self, request: Request, outcome: Outcome) -> None:
@@ -176,17 +178,21 @@ def _recharge(request: Request, said: Split) -> int:
     if rates is None:
         return 0
     plain, cost = Split(uncached=said.total).dollars(rates), said.dollars(rates)
-    request.book.charge(plain - Split(uncached=guess.total).dollars(rates), cost - guess.dollars(rates))
+    more, paid = plain - Split(uncached=guess.total).dollars(rates), cost - guess.dollars(rates)
+    request.book.charge(more, paid, request.place.talk)
     return plain - cost
 
 
 def _gained(request: Request, said: Split) -> int | None:
-    """What a breakpoint of ours had read that would have been written again: of a key alone it cannot be known."""
-    bare = request.bare.read
-    if request.rates is None or not request.pieces.marks or said.read <= bare:
+    """What a breakpoint of ours had read, or was not written for us: of a key alone it cannot be known."""
+    bare, rates = min(request.bare.read, said.total), request.rates
+    if rates is None:
         return None
-    without = Split(bare, said.total - bare - said.uncached, 0, said.uncached)
-    return without.dollars(request.rates) - said.dollars(request.rates)
+    if not request.pieces.implicit:
+        return Split(bare, said.total - bare).dollars(rates) - said.dollars(rates)
+    if not request.pieces.marks or said.read <= bare:
+        return None
+    return Split(bare, said.total - bare - said.uncached, 0, said.uncached).dollars(rates) - said.dollars(rates)
 
 
 def _said(tokens: Tokens) -> Split | None:

@@ -10,7 +10,7 @@ SOON = 300.0
 LATER = 3600.0
 _WEIGHT = 2.0
 """Requests that a prior counts for."""
-_MOST = 64.0
+_MOST = 128.0
 """Requests after which older ones begin to count half."""
 _LONGEST = 30.0
 """Requests that a conversation is expected to go on for at most, however regular it was so far."""
@@ -37,15 +37,17 @@ HEAD = Chances(0.5, 0.1, 0.4)
 """That another request begins with the same tools and system prompt."""
 
 
+WARY = 0.2
+"""How likely a request of a kind that was not seen yet is a conversation's last, for what may lose money."""
+
+
 class Gaps:
     """Counts of what came, forgetting the oldest."""
 
-    __slots__ = ("_later", "_never", "_prior", "_soon", "late")
+    __slots__ = ("_later", "_never", "_prior", "_soon")
 
     def __init__(self, prior: Chances) -> None:
         self._prior = prior
-        self.late = 0
-        """Requests that have waited for more than five minutes by now; until one of these is followed, it is none."""
         self._soon = self._later = self._never = 0.0
 
     def came(self, seconds: float) -> None:
@@ -56,8 +58,22 @@ class Gaps:
             self._later += 1
         else:
             self._never += 1
-        if self._soon + self._later + self._never > _MOST:
+        if self.seen > _MOST:
             self._soon, self._later, self._never = self._soon / 2, self._later / 2, self._never / 2
+
+    def waits(self) -> None:
+        """A request has waited for more than five minutes: until it is followed, it is one that never is."""
+        self.came(math.inf)
+
+    def came_late(self, seconds: float) -> None:
+        """Such a request was followed after all."""
+        self._never = max(self._never - 1, 0.0)
+        self.came(seconds)
+
+    @property
+    def seen(self) -> float:
+        """Requests, the older ones counting less."""
+        return self._soon + self._later + self._never
 
     @property
     def paused(self) -> bool:
@@ -67,12 +83,15 @@ class Gaps:
     @property
     def chances(self) -> Chances:
         """What was seen, and the prior counted as two requests."""
-        never = self._never + self.late
-        total = self._soon + self._later + never + _WEIGHT
+        return self.given(self._prior)
+
+    def given(self, prior: Chances, weight: float = _WEIGHT) -> Chances:
+        """The same with another prior, counted as so many requests."""
+        total = self.seen + weight
         return Chances(
-            (self._soon + _WEIGHT * self._prior.soon) / total,
-            (self._later + _WEIGHT * self._prior.later) / total,
-            (never + _WEIGHT * self._prior.never) / total,
+            (self._soon + weight * prior.soon) / total,
+            (self._later + weight * prior.later) / total,
+            (self._never + weight * prior.never) / total,
         )
 
 

@@ -7,7 +7,8 @@ so that whatever it is asked after that meets it as it was, it is told in its ow
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from hashlib import sha256
 from typing import Any
 
 import tokeneff
@@ -20,32 +21,40 @@ from tokeneff.cache._codec import Codec
 from tokeneff.cache._reply import Reply
 from tokeneff.cache._serve import shaped
 from tokeneff.cache._tape import Tape
+from tokeneff.cache.stores import CacheStore
+from tokeneff.cache.stores._contract import ALL
 from tokeneff.testing import FakeProvider
 from tokeneff.testing.answering import plan
 from tokeneff.testing.recorded import RecordedRequest
 
-_CODEC, _KEY = Codec(), bytes(32)
+_CODEC = Codec()
 _TRANSPORT = ("connection", "content-encoding", "content-length", "date", "keep-alive", "transfer-encoding")
 _MOMENT = ("retry-after", "retry-after-ms", "set-cookie")
+_UNORDERED = "x-stainless-helper"
+"""What an SDK makes of a set, whose order is another one in each process."""
 
 
 class Shelf:
-    """Replies of one run of a probe, for the next."""
+    """Replies of one run of a probe, for the next, which may be in another process that has the same store.
 
-    def __init__(self) -> None:
-        self.kept: dict[Any, tuple[Reply, list[RecordedRequest]]] = {}
+    Args:
+        store: where they are. case: whose they are. asked: what the provider was asked for each, by its key.
+    """
+
+    def __init__(self, store: CacheStore, case: str, asked: dict[bytes, list[RecordedRequest]] | None = None) -> None:
+        self.asked = {} if asked is None else asked
         self.served = 0
-        self._seen: Counter[Any] = Counter()
         self.provider: FakeProvider | None = None
-
-    def rewind(self) -> None:
-        self._seen.clear()
+        self._store = store
+        self._case = case
+        self._seen: Counter[Any] = Counter()
 
     def wrapping(self, name: str) -> Wrapping:
         """A wrapping that keeps replies here, and serves what is here."""
 
         def client(make: Callable[[], Any]) -> Any:
-            self.rewind()
+            self._seen.clear()
+            self.served = 0
             wrapped = tokeneff.wrap(make())
             settings = settings_of(wrapped)
             settings.policies = (*settings.policies[:2], self.policy, *settings.policies[2:])
@@ -56,22 +65,17 @@ class Shelf:
     def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
         provider = self.provider
         assert provider is not None
-        options = call.options
-        if options.files:
+        if call.options.files:
             return (yield from forward(call))
-        sent = (options.headers, options.params, options.json_data, options.extra_json)
-        asked = (options.method, options.url, call.stream, call.raw, steady(repr(sent)))
-        key = (*asked, self._seen[asked])
-        self._seen[asked] += 1
-        kept = self.kept.get(key)
-        if kept is not None:
-            # As from another process: through the bytes that a store keeps.
-            found = _CODEC.unpack(_KEY, _CODEC.pack(_KEY, kept[0]))
-            assert found == kept[0]
+        key = self._key(call)
+        entry = self._store.get(key)
+        if entry is not None:
+            found = _CODEC.unpack(key, entry.value or b"")
+            assert found is not None
             reply = shaped(found, call)
             assert reply is found, "the same call is answered with what came"
             self.served += 1
-            for request in kept[1]:
+            for request in self.asked[key]:
                 plan(provider._record(request), provider._next(), provider.default, provider.store)
             return (yield from answer(call, reply))
         tape = Tape(call)
@@ -83,8 +87,26 @@ class Shelf:
             tape.close()
         assert tape.done.result(0) is tape.reply
         if tape.reply is not None and not outcome.attempts:
-            self.kept[key] = tape.reply, provider.requests[before : after[-1]]
+            self._keep(key, tape.reply, provider.requests[before : after[-1]])
         return outcome
+
+    def _key(self, call: Call) -> bytes:
+        """Of the same call in the same place of the run."""
+        options = call.options
+        headers: Any = options.headers
+        if isinstance(headers, Mapping):  # some of an SDK's own are in the order of a set
+            headers = sorted((name, repr(value)) for name, value in headers.items() if name.lower() != _UNORDERED)
+        sent = (headers, options.params, options.json_data, options.extra_json)
+        asked = (options.method, options.url, call.stream, call.raw, steady(repr(sent)))
+        count = self._seen[asked]
+        self._seen[asked] += 1
+        return sha256(repr((self._case, asked, count)).encode()).digest()
+
+    def _keep(self, key: bytes, reply: Reply, asked: list[RecordedRequest]) -> None:
+        value = _CODEC.pack(key, reply)
+        assert _CODEC.unpack(key, value) == reply
+        assert self._store.put(key, value, ALL, None)
+        self.asked[key] = asked
 
 
 class _Shelved(Wrapping):
@@ -123,4 +145,4 @@ def _of_transport(held: Any, around: tuple[str, ...]) -> bool:
     if not (isinstance(held, tuple) and len(held) == 2 and all(isinstance(one, str) for one in held)):
         return False
     name = held[0].lower()
-    return name in _TRANSPORT or name in _MOMENT or name in around or "ratelimit" in name
+    return name in (*_TRANSPORT, *_MOMENT, _UNORDERED) or name in around or "ratelimit" in name

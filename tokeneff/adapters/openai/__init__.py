@@ -12,7 +12,8 @@ from tokeneff.adapters._hosts import Site, site_of
 from tokeneff.adapters._routes import Routes
 from tokeneff.adapters.openai import chat, others, responses
 from tokeneff.adapters.openai._ask import knows_usage_option
-from tokeneff.adapters.openai._reuse import restore, reuse_namespace
+from tokeneff.adapters.openai._carrying import restore
+from tokeneff.adapters.openai._reuse import reuse_namespace
 
 
 class OpenAIFamily:

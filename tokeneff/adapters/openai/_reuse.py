@@ -3,7 +3,7 @@
 Before each request the SDK walks every message along its type annotations, to rename fields and format dates and
 files (``openai/_utils/_transform.py``): for a long history most of what the client costs, and for plain JSON nothing
 but a copy. So the wrapped client keeps what the SDK made of each message, under a digest of exactly that message, and
-passes the SDK a stand-in which its walk leaves alone; ``request()`` puts the messages in its place.
+has what it made carried past the SDK's walk; ``request()`` puts it into the body.
 
 Only where nothing else can notice: the messages are plain JSON, and the way from ``create`` to ``request`` is the
 SDK's own. Else, and with ``remember_messages=False``, the call goes the SDK's way.
@@ -15,34 +15,18 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
 from types import FunctionType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-_SHORTEST = 1
-"""Messages that are worth it."""
+from tokeneff.adapters.openai._carrying import Carrier
+
+if TYPE_CHECKING:
+    from tokeneff._memory import Memory
+
 _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
     # resource of the client -> (path to the resource that has `create`, arguments that may be long)
     "chat": (("completions",), ("messages", "tools")),
     "responses": ((), ("input", "tools")),
 }
-
-
-class StandIn:
-    """Takes the place of messages on their way through the SDK's transform: neither a mapping nor iterable."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: list[Any]) -> None:
-        self.value = value
-
-
-def restore(options: Any) -> None:
-    """Put the messages in the place of their stand-ins. The body is the SDK's own copy, made a moment ago."""
-    body = options.json_data
-    if type(body) is dict:
-        fields = cast("dict[str, Any]", body)
-        for name in ("messages", "tools", "input"):
-            if type(fields.get(name)) is StandIn:
-                fields[name] = fields[name].value
 
 
 def reuse_namespace(base: Any) -> Mapping[str, Any]:
@@ -90,11 +74,16 @@ def _generate(kind: Any, path: tuple[str, ...], arguments: tuple[str, ...]) -> t
 
 
 def _creating(kind: Any, arguments: tuple[str, ...]) -> Callable[..., Any]:
+    from tokeneff._settings import memory_of
+
     known = kind.create
+    carrier = Carrier(known, arguments)
 
     def prepared(self: Any, given: dict[str, Any]) -> dict[str, Any]:
         if kind.create is known and _way_is_clear(self):
-            return _with_stand_ins(self, given, arguments)
+            memory = memory_of(self._client)
+            if memory is not None:
+                return carrier.arguments(given, _made_ready(memory, given, arguments))
         return given
 
     if inspect.iscoroutinefunction(known):
@@ -135,23 +124,17 @@ def _way_is_clear(resource: Any) -> bool:
     )
 
 
-def _with_stand_ins(resource: Any, given: dict[str, Any], arguments: tuple[str, ...]) -> dict[str, Any]:
-    from tokeneff._settings import memory_of
-
-    memory = memory_of(resource._client)
-    if memory is None:
-        return given
-    changed: dict[str, Any] | None = None
+def _made_ready(memory: Memory, given: dict[str, Any], arguments: tuple[str, ...]) -> dict[str, list[Any]]:
+    """What the SDK makes of these arguments, where that is known or may be remembered."""
+    ready: dict[str, list[Any]] = {}
     for name in arguments:
         items = given.get(name)
-        if type(items) is list and len(cast("list[Any]", items)) >= _SHORTEST:
-            made = memory.transformed(
-                cast("list[Any]", items), f"{arguments[0]}.{name}", _transform(arguments[0], name)
-            )
+        if type(items) is list and items:
+            transform = _transform(arguments[0], name)
+            made = memory.transformed(cast("list[Any]", items), f"{arguments[0]}.{name}", transform)
             if made is not None:
-                changed = changed if changed is not None else dict(given)
-                changed[name] = StandIn(made)
-    return changed if changed is not None else given
+                ready[name] = made
+    return ready
 
 
 def _transform(endpoint: str, name: str) -> Callable[[list[Any]], list[Any]]:

@@ -46,8 +46,20 @@ _READ = _sections(read("english.txt"))
 CONTRACTIONS = {word: put.replace("_", " ") for word, put in _pairs(_READ["contractions"]).items()}
 IRREGULAR = _pairs(_READ["irregular"])
 NUMERALS = _pairs(_READ["numerals"])
-FUNCTION, NEGATIONS, DENIALS, POINTING, PREFIXES = [
-    frozenset(_READ[name]) for name in ("function", "negations", "denials", "pointing", "prefixes")
+FUNCTION, NEGATIONS, DENIALS, POINTING, PREFIXES, FILLERS, AFTER_NOT, HOMOGRAPHS, ASKING = [
+    frozenset(_READ[name])
+    for name in (
+        "function",
+        "negations",
+        "denials",
+        "pointing",
+        "prefixes",
+        "fillers",
+        "after not",
+        "homographs",
+        "asking",
+    )
 ]
 KINDS, RIVALS = _groups(_READ["kinds"]), _groups(_READ["rivals"])
 OPPOSITES = _opposites(_READ["opposites"])
+FRAMES = tuple([tuple(line.replace("_", " ").rsplit("=", 1)) for line in _READ["frames"]])

@@ -13,6 +13,7 @@ from itertools import pairwise
 from tokeneff.cache.semantic._english import (
     DENIALS,
     FUNCTION,
+    HOMOGRAPHS,
     KINDS,
     NEGATIONS,
     NUMERALS,
@@ -21,6 +22,7 @@ from tokeneff.cache.semantic._english import (
     RIVALS,
     read,
 )
+from tokeneff.cache.semantic._twins import twins
 from tokeneff.cache.semantic._words import Words, stem, words_of
 
 _OTHERS = frozenset(("he", "him", "she", "her", "they", "them"))
@@ -40,8 +42,6 @@ def refused(asked: str, kept: str) -> str:
     one, other = words_of(asked), words_of(kept)
     if not (one.whole and other.whole):
         return "length"
-    if one.words == other.words and one.exact == other.exact:
-        return ""
     for reason, rule in _RULES:
         if rule(one, other):
             return reason
@@ -53,7 +53,7 @@ def _scripts(one: Words, other: Words) -> bool:
 
 
 def _exact(one: Words, other: Words) -> bool:
-    return one.exact != other.exact
+    return one.exact != other.exact or one.signs != other.signs
 
 
 def _numbers(one: Words, other: Words) -> bool:
@@ -126,19 +126,30 @@ def _opposites(one: Words, other: Words) -> bool:
         return False
     if any(_OPPOSED.get(word, _NONE) & theirs for word in mine):
         return True
-    return any(_prefixed(a, b) or _prefixed(b, a) for a in mine for b in theirs)
+    written = Counter(one.plain), Counter(other.plain)
+    mine, theirs = (written[0] - written[1]).keys() | mine, (written[1] - written[0]).keys() | theirs
+    return any(_affixed(a, b) or _affixed(b, a) for a in mine for b in theirs)
 
 
 _NONE: frozenset[str] = frozenset()
 _OPPOSED = {stem(word): frozenset(stem(o) for o in others) for word, others in OPPOSITES.items()}
 
 
-def _prefixed(short: str, long: str) -> bool:
-    return len(short) > 2 and long.endswith(short) and long[: -len(short)] in PREFIXES
+def _affixed(short: str, long: str) -> bool:
+    """Whether one is the other with something before it, or "…less" of the same."""
+    if len(short) > 2 and long.endswith(short) and long[: -len(short)] in PREFIXES:
+        return True
+    root = long.removesuffix("less")
+    return len(root) > 2 and root != long and short.startswith(root)
 
 
 def _names(one: Words, other: Words) -> bool:
+    if one.names & _HOMOGRAPHS != other.names & _HOMOGRAPHS:
+        return True
     return not (one.names <= set(other.words) and other.names <= set(one.words))
+
+
+_HOMOGRAPHS = frozenset(stem(word) for word in HOMOGRAPHS)
 
 
 def _unknown(one: Words, other: Words) -> bool:
@@ -175,7 +186,7 @@ def _order(one: Words, other: Words) -> bool:
             return True
         if not _sorted([theirs[word] for word in shared if word not in known or word in one.names | other.names]):
             return True
-    return _swapped(one, other)
+    return _swapped(one, other) or _passive(one) != _passive(other)
 
 
 _FEW = 2
@@ -195,6 +206,15 @@ def _first(words: Words) -> dict[str, int]:
 def _swapped(one: Words, other: Words) -> bool:
     mine, theirs = _sided(one), _sided(other)
     return any(side != theirs[word] for word, side in mine.items() if word in theirs)
+
+
+def _passive(words: Words) -> bool:
+    """Whether something "is done by" somebody."""
+    plain = words.plain
+    return any(word == "by" and not _BEING.isdisjoint(plain[max(0, at - 3) : at]) for at, word in enumerate(plain))
+
+
+_BEING = frozenset(("am", "is", "are", "was", "were", "be", "been", "being", "get", "gets", "got", "getting"))
 
 
 def _sided(words: Words) -> dict[str, str]:
@@ -227,4 +247,5 @@ _RULES = (
     ("unknown", _unknown),
     ("persons", _persons),
     ("order", _order),
+    ("twins", twins),
 )

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
-from threading import Lock
+from collections.abc import Iterator, Sequence
 
-from tokeneff._sqlite.faults import safe_wal
-from tokeneff._sqlite.filesystem import shared_over_network
-from tokeneff._sqlite.urls import file_of
-from tokeneff.errors import StoreError
+from tokeneff.cache.semantic._sqlite_shared import SharedFile
 
-_TABLE = "CREATE TABLE IF NOT EXISTS journal (place INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL)"
-_PATIENCE = 0.25
-"""Seconds that one look at the file may wait for other processes."""
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS journal
+    (place INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL, key BLOB NOT NULL DEFAULT x'')""",
+    "CREATE INDEX IF NOT EXISTS journal_key ON journal (key) WHERE key <> x''",
+)
 
 
 class SQLiteJournal:
@@ -30,48 +24,39 @@ class SQLiteJournal:
     """
 
     def __init__(self, url: str) -> None:
-        found = file_of(url.partition("?")[0], "store", "sqlite:///cache.db", StoreError)
-        self.path = Path(f"{found}-semantic")
-        self._lock = Lock()
-        self._opened: tuple[int, sqlite3.Connection] | None = None
+        self._file = SharedFile(url, "-semantic", _TABLES)
 
-    def add(self, record: bytes) -> None:
-        with self._lock:
-            self._file().execute("INSERT INTO journal (record) VALUES (?)", (record,))
+    def add(self, record: bytes, key: bytes = b"") -> None:
+        with self._file.asked() as file:
+            file.execute("INSERT INTO journal (record, key) VALUES (?, ?)", (record, key))
 
     def since(self, place: str) -> Iterator[tuple[str, bytes]]:
         query = "SELECT place, record FROM journal WHERE place > ? ORDER BY place"
-        with self._lock:
-            rows = self._file().execute(query, (int(place or 0),)).fetchall()
+        with self._file.asked() as file:
+            rows = file.execute(query, (int(place or 0),)).fetchall()
         return iter([(str(at), record) for at, record in rows])
 
     def trim(self, most: int) -> None:
-        with self._lock:
-            self._file().execute("DELETE FROM journal WHERE place <= (SELECT MAX(place) FROM journal) - ?", (most,))
+        with self._file.asked() as file:
+            file.execute("DELETE FROM journal WHERE place <= (SELECT MAX(place) FROM journal) - ?", (most,))
 
-    def clear(self) -> None:
-        with self._lock:
-            self._file().execute("DELETE FROM journal")
+    def keys(self) -> set[bytes]:
+        if not self._file.path.exists():
+            return set()
+        with self._file.asked() as file:
+            return {key for (key,) in file.execute("SELECT DISTINCT key FROM journal WHERE key <> x''")}
+
+    def drop(self, keys: Sequence[bytes], note: bytes) -> None:
+        with self._file.step() as file:
+            file.executemany("DELETE FROM journal WHERE key = ? AND key <> x''", [(key,) for key in keys])
+            file.execute("INSERT INTO journal (record) VALUES (?)", (note,))
+
+    def clear(self, note: bytes) -> None:
+        if not self._file.path.exists():
+            return
+        with self._file.step() as file:
+            file.execute("DELETE FROM journal")
+            file.execute("INSERT INTO journal (record) VALUES (?)", (note,))
 
     def close(self) -> None:
-        with self._lock:
-            opened, self._opened = self._opened, None
-            if opened is not None and opened[0] == os.getpid():
-                with suppress(sqlite3.Error):
-                    opened[1].close()
-
-    def forget(self) -> None:
-        """In a forked child: the parent's connection is the parent's."""
-        self._lock = Lock()
-
-    def _file(self) -> sqlite3.Connection:
-        if self._opened is not None and self._opened[0] == os.getpid():
-            return self._opened[1]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        if safe_wal() and not shared_over_network(self.path):
-            file.execute("PRAGMA journal_mode=WAL")
-        file.execute("PRAGMA synchronous=NORMAL")
-        file.execute(_TABLE)
-        self._opened = os.getpid(), file
-        return file
+        self._file.close()

@@ -8,6 +8,7 @@ import uuid
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +17,7 @@ from tokeneff._log import log_once
 from tokeneff.cache._codec import Codec
 from tokeneff.cache._reply import Reply
 from tokeneff.cache.semantic._answers import Mark
+from tokeneff.cache.semantic._journal import note_of, noted
 
 if TYPE_CHECKING:
     from tokeneff.cache.semantic._journal import Journal
@@ -51,6 +53,19 @@ class Learner(Protocol):
 
     def take_away(self, key: bytes) -> None: ...
 
+    def reset(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Again:
+    """What this process knew, and has to take anew: it learnt it after another had everyone forget."""
+
+    all: bool = False
+    keys: set[bytes] = field(default_factory=set[bytes])
+
+    def mine(self, kind: str, rest: list[Any]) -> bool:
+        return self.all or (kind == "entry" and _bytes(rest[1]) in self.keys)
+
 
 class Memoir:
     """The journal of one :class:`Neighbourhoods`. Never raises: what cannot be written stays known to this process.
@@ -72,7 +87,7 @@ class Memoir:
         self._lock = Lock()
         self._first: Thread | None = None
         self._written = 0
-        self._of = _told(semantic)
+        self._of = told(semantic)
 
     def read(self) -> None:
         """Take what was learnt since the last look, here before this process or by others.
@@ -89,9 +104,10 @@ class Memoir:
     def _read(self) -> None:
         if not self._lock.acquire(blocking=False):
             return
+        again = _Again()
         try:
             for self._place, value in self._journal.since(self._place):  # noqa: B020
-                self._taken(value)
+                self._taken(value, again)
         except Exception as fault:  # noqa: BLE001 - without a journal there is what this process knows
             log_once(("journal", type(fault)), "what was learnt cannot be read: %s", fault, exc_info=fault)
         finally:
@@ -118,7 +134,8 @@ class Memoir:
         """A question has an answer."""
         packed = None if vector is None else b64encode(array("f", vector).tobytes()).decode()
         verdict = None if judged is None else [judged[0].hex(), judged[1]]
-        self._write("entry", context.hex(), key.hex(), question, packed, mark, verdict, [one.hex() for one in near])
+        seen = [one.hex() for one in near]
+        self._write("entry", context.hex(), key.hex(), question, packed, mark, verdict, seen, of=key)
 
     def away(self, key: bytes) -> None:
         """A reply is gone."""
@@ -127,31 +144,55 @@ class Memoir:
     def clear(self) -> None:
         """Forget all."""
         try:
-            self._journal.clear()
+            self._journal.clear(note_of(self._mine, None))
         except Exception as fault:  # noqa: BLE001 - as above
             log_once(("journal clear", type(fault)), "what was learnt cannot be forgotten: %s", fault, exc_info=fault)
+
+    def abandon(self) -> None:
+        """In a forked child: another process, that has read nothing yet."""
+        self._lock, self._first, self._place = Lock(), None, ""
+        self._mine = uuid.uuid4().hex
 
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()
 
-    def _write(self, *what: Any) -> None:
+    def _write(self, *what: Any, of: bytes = b"") -> None:
         try:
             record = json.dumps([_FORM, self._of, self._mine, *what], separators=(",", ":")).encode()
-            self._journal.add(self._codec.pack(_KEY, Reply("bytes", (), record)))
+            self._journal.add(self._codec.pack(_KEY, Reply("bytes", (), record)), of)
             self._written += 1
             if self._written % 500 == 0:
                 self._journal.trim(self._most)
         except Exception as fault:  # noqa: BLE001 - as above
             log_once(("journal", type(fault)), "what was learnt cannot be written down: %s", fault, exc_info=fault)
 
-    def _taken(self, value: bytes) -> None:
+    def _forgotten(self, who: str, keys: list[bytes] | None, again: _Again) -> None:
+        if who == self._mine:
+            return
+        if keys is None:
+            self._learner.reset()
+            again.all = True
+            return
+        for key in keys:
+            self._learner.take_away(key)
+        again.keys.update(keys)
+
+    def _taken(self, value: bytes, again: _Again) -> None:
+        try:
+            note = noted(value)
+        except ValueError as fault:
+            log_once(("journal note", type(fault)), "a note of what was forgotten is none: %s", fault)
+            return
+        if note is not None:
+            self._forgotten(*note, again)
+            return
         reply = self._codec.unpack(_KEY, value)
         if reply is None:
             return  # damaged, or sealed with a key that is not ours
         try:
             form, of, who, kind, *rest = json.loads(reply.body)
-            if form != _FORM or of != self._of or who == self._mine:
+            if form != _FORM or of != self._of or (who == self._mine and not again.mine(kind, rest)):
                 return
             if kind == "outcome":
                 context, key, features, admitted, wrong, at = rest
@@ -170,7 +211,7 @@ class Memoir:
             log_once(("journal record", type(fault)), "a record of what was learnt is none: %s", fault)
 
 
-def _told(semantic: Semantic) -> str:
+def told(semantic: Semantic) -> str:
     """What evidence is evidence of: its encoder and comparison, by name."""
     encoder, compare = semantic.encoder, semantic.compare
     parts = [part if part is None or isinstance(part, str) else _name(part) for part in (encoder, compare)]

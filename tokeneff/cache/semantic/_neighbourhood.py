@@ -103,6 +103,12 @@ class Neighbourhood:
             record.seen += 1
             record.wrong += wrong
 
+    def recall(self, key: bytes, seen: int, wrong: int) -> None:
+        """What was found of its answer before it came back to memory, if nothing is known there."""
+        number = self._numbers.get(key)
+        if number is not None and not self._kept[number].record.seen:
+            self._kept[number].record.seen, self._kept[number].record.wrong = seen, wrong
+
     def add(
         self,
         key: bytes,

@@ -10,22 +10,22 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokeneff._chance import chance
+from tokeneff._forking import watch
 from tokeneff._log import log_once
+from tokeneff.cache._codec import Codec
 from tokeneff.cache.semantic._answers import Mark, answer_of, equal, mark_of
 from tokeneff.cache.semantic._encoders import Encoding
 from tokeneff.cache.semantic._memoir import Memoir
-from tokeneff.cache.semantic._neighbourhood import FEATURES, Neighbourhood, Sight
+from tokeneff.cache.semantic._neighbourhood import FEATURES, NEIGHBOURS, Neighbourhood, Sight
 from tokeneff.cache.semantic._risk import Risk
+from tokeneff.cache.semantic._shelf import Shelf
 from tokeneff.cache.semantic._wager import Wager
 
 if TYPE_CHECKING:
-    from tokeneff.cache._codec import Codec
     from tokeneff.cache._reply import Reply
+    from tokeneff.cache.semantic._index import Index
     from tokeneff.cache.semantic._journal import Journal
     from tokeneff.cache.semantic._semantic import Semantic
-
-_MARGIN = 0.5
-"""A candidate counts as one that could be served if it is thought to be wrong with at most this part of the bound."""
 
 
 @dataclass(slots=True)
@@ -61,6 +61,7 @@ class Neighbourhoods:
 
     Args:
         semantic: what was asked for. journal: where what is learnt outlives the process. codec: seals what goes there.
+        index: finds more questions than are in memory.
         coin: draws numbers from 0 to 1. clock: seconds since 1970.
     """
 
@@ -70,18 +71,21 @@ class Neighbourhoods:
         journal: Journal | None = None,
         codec: Codec | None = None,
         *,
+        index: Index | None = None,
         coin: Callable[[], float] = chance.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._semantic = semantic
         self._encoding = Encoding(semantic.encoder)
         self._coin, self._clock = coin, clock
-        self._lock = Lock()
+        self.guard = Lock()
         self._contexts: OrderedDict[bytes, Neighbourhood] = OrderedDict()
         self._where: dict[bytes, bytes] = {}
         self._risk = Risk(FEATURES)
         self._overall = self._wager()
         self._memoir = None if journal is None else Memoir(journal, codec, semantic, self)
+        self._shelf = None if index is None else Shelf(index, codec or Codec(), semantic)
+        watch(self)
 
     @property
     def instant(self) -> bool:
@@ -99,7 +103,9 @@ class Neighbourhoods:
             if self._memoir is not None:
                 self._memoir.read()
             vector = self._encoding.vector(question, self._semantic.client or client)
-            with self._lock:
+            if self._shelf is not None and vector is not None:
+                self._fetch(self._shelf, context, vector)
+            with self.guard:
                 return self._considered(context, question, vector)
         except Exception as fault:  # noqa: BLE001 - our fault, or the encoder's: the call is sent
             log_once(("semantic", type(fault)), "a question could not be compared: %s", fault, exc_info=fault)
@@ -111,14 +117,23 @@ class Neighbourhoods:
         token = Token(context, question, vector, sight)
         if place is None or sight.key is None:
             return Consideration(token=token)
-        bound = self._semantic.max_false_hits
-        token.admitted = sight.proven and self._risk.at_most(sight.features) <= bound * _MARGIN
+        token.admitted = sight.proven and self._risk.at_most(sight.features) <= self._semantic.max_false_hits
         now = self._clock()
         trusted = token.admitted and place.wager.sure_at(now) and self._overall.sure_at(now)
         if trusted and self._coin() >= self._semantic.explore:
             place.used(sight.key)
             return Consideration(serve=sight.key, token=token)
         return Consideration(explore=sight.key, token=token)
+
+    def _fetch(self, shelf: Shelf, context: bytes, vector: Sequence[float]) -> None:
+        """Have in memory what an index proposes; the nearest last, so that it is there whatever has to go."""
+        for one in reversed(shelf.near(context, vector, NEIGHBOURS)):
+            with self.guard:
+                known = one.key in self._where
+            if not known:
+                self.take_entry(context, one.key, one.question, one.vector, one.mark, None, ())
+                with self.guard:
+                    self._contexts[context].recall(one.key, one.seen, one.wrong)
 
     def judged(self, token: Token, kept: Reply, got: Reply) -> bool | None:
         """Compare the reply that came with the one that could have been served: whether they say the same.
@@ -134,6 +149,8 @@ class Neighbourhoods:
             token.judged = key, same
             at = self._clock()
             self.take_outcome(token.context, key, token.sight.features, token.admitted, not same, at)
+            if self._shelf is not None:
+                self._shelf.judged(key, not same)
             if self._memoir is not None:
                 self._memoir.outcome(token.context, key, token.sight.features, token.admitted, not same, at)
             return same
@@ -150,6 +167,8 @@ class Neighbourhoods:
             mark = mark_of(answer)
             args = (token.context, key, token.question, token.vector, mark, token.judged, token.sight.near)
             self.take_entry(*args)
+            if self._shelf is not None and token.vector is not None:
+                self._shelf.put(token.context, key, token.question, token.vector, mark)
             if self._memoir is not None:
                 self._memoir.entry(*args)
         except Exception as fault:  # noqa: BLE001 - as above
@@ -158,23 +177,39 @@ class Neighbourhoods:
     def forget(self, key: bytes) -> None:
         """There is no reply under ``key`` any more."""
         self.take_away(key)
+        if self._shelf is not None:
+            self._shelf.away(key)
         if self._memoir is not None:
             self._memoir.away(key)
 
     def clear(self) -> None:
         """Forget everything: questions and evidence."""
         self.reset()
+        if self._shelf is not None:
+            self._shelf.clear()
         if self._memoir is not None:
             self._memoir.clear()
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Let go of the journal and the index."""
+        if self._shelf is not None:
+            self._shelf.close()
         if self._memoir is not None:
             self._memoir.close()
 
+    def prepare(self) -> None:
+        """Before a fork: nothing is under way."""
+
+    def abandon(self) -> None:
+        """In a forked child: what is written down is read again, so that no evidence counts twice."""
+        self.guard = Lock()
+        if self._memoir is not None:
+            self.reset()
+            self._memoir.abandon()
+
     def totals(self) -> dict[str, float]:
         """For who wants to know: contexts, questions, candidates judged and wrong, and evidence (sure from 1 on)."""
-        with self._lock:
+        with self.guard:
             needed = 1 / (1 - self._semantic.confidence)
             return {
                 "contexts": len(self._contexts),
@@ -190,7 +225,7 @@ class Neighbourhoods:
         self, context: bytes, key: bytes, features: Sequence[float], admitted: bool, wrong: bool, at: float
     ) -> None:
         """A candidate was compared."""
-        with self._lock:
+        with self.guard:
             self._risk.learn(features, wrong)
             place = self._place(context)
             place.judge(key, wrong)
@@ -209,7 +244,7 @@ class Neighbourhoods:
         near: Sequence[bytes],
     ) -> None:
         """A question has an answer."""
-        with self._lock:
+        with self.guard:
             place = self._place(context)
             self._contexts.move_to_end(context)
             place.add(key, question, vector, mark, judged, near if self._semantic.compare is None else ())
@@ -219,14 +254,14 @@ class Neighbourhoods:
 
     def take_away(self, key: bytes) -> None:
         """A reply is gone."""
-        with self._lock:
+        with self.guard:
             context = self._where.pop(key, None)
             if context is not None:
                 self._contexts[context].remove(key)
 
     def reset(self) -> None:
         """All is gone."""
-        with self._lock:
+        with self.guard:
             self._contexts.clear()
             self._where.clear()
             self._risk, self._overall = Risk(FEATURES), self._wager()

@@ -44,6 +44,9 @@ class Semantic:
         compare: whether two answers say the same; called with two :class:`tokeneff.cache.semantic.Answer`, the kept one
             and the one that came. By default tools called, numbers, code and negations have to be equal, short texts
             too, and longer ones nearly so: answers that say one thing in two ways count as different.
+        index: where questions are found that are not in memory, or another process's: ``"sqlite-vec"`` keeps their
+            vectors in a file beside a SQLite store (extra ``sqlite-vec``), ``"redis"`` in vector sets of a Redis store
+            (Redis 8); up to a million, in clear. By default all that are remembered are looked at, in memory.
         most: questions that are remembered, of all contexts; the longest unused are forgotten first.
         half_life: the time in which evidence loses half of its weight: seconds, a text as ``"30d"``, or a timedelta.
         client: a wrapped blocking OpenAI client to ask for embeddings, where calls are made with another kind.
@@ -57,6 +60,7 @@ class Semantic:
     confidence: float
     explore: float
     compare: Callable[[Answer, Answer], bool] | None
+    index: str | None
     most: int
     half_life: int
     """Microseconds."""
@@ -70,12 +74,17 @@ class Semantic:
         confidence: float = 0.95,
         explore: float = 0.1,
         compare: Callable[[Answer, Answer], bool] | None = None,
+        index: str | None = None,
         most: int = 10_000,
         half_life: str | float | timedelta = "30d",
         client: Any = None,
     ) -> None:
         if compare is not None and not callable(compare):
             raise TypeError("compare= takes a callable of two answers, that returns whether they say the same")
+        if index not in (None, "sqlite-vec", "redis"):
+            raise ValueError(f'index={index!r} is not known; write "sqlite-vec", "redis", or None to look in memory')
+        if index is not None and encoder == "lexical":
+            raise ValueError(f'index={index!r} holds vectors, and encoder="lexical" makes none; name another encoder')
         if isinstance(most, bool) or not isinstance(most, int):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"most= takes a number of questions, not {type(most).__name__}")
         if most < 1:
@@ -86,6 +95,7 @@ class Semantic:
             "confidence": _share("confidence", confidence, 0.5, 0.9999),
             "explore": _share("explore", explore, 0.01, 1.0),
             "compare": compare,
+            "index": index,
             "most": most,
             "half_life": microseconds(half_life, "half_life", "30d"),
             "client": client,

@@ -15,6 +15,15 @@ _QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "`", "“": '"'
 
 _FENCED = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.S)
 _QUOTED = re.compile(r"`[^`\n]+`|\"[^\"]+\"|(?<![^\s(\[,:;=])'(?=\S)[^'\n]*(?:'\w[^'\n]*)*'(?!\w)", re.S)
+_APOSTROPHE = re.compile(r"(?<=\w)[`´′＇](?=\w)")
+_FREE = re.compile(r"\b([^\W\d_]+)-free\b", re.I)
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_SIGNS = re.compile(
+    r"(?<=\w)[+#*]+(?!\w)|!=|[+*/=<>^|~\\&%]{2,}|[*=<>^|~\\]|(?<=\w)[+*/&](?=\w)|(?<!\S)!(?=\w)|(?<=\d)['\"′]+"
+    r"|(?<=\s)[-−+/&;:,.!?](?=\s+\w)|(?<=\s)[()\[\]{}](?=\s)"
+)
+"""What stands between words and is said by none: ``C++``, ``a + b``, ``a == b``."""
+_BITS = re.compile(r"[kKMGT]i?b\b")
 _MARKED = re.compile(r"(?m)^(?: {4,}|\t).*$|^.*(?:[{};]|=>|->|::|\(\)|==|!=|<=|>=|&&|\|\|)\s*$")
 _ADDRESS = re.compile(
     r"[a-z][a-z0-9+.-]*://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.-]+|(?<![\w/])(?:~|\.{1,2})?/[\w.@~+-]+(?:/[\w.@~+-]*)*"
@@ -46,7 +55,9 @@ class Words:
         plain: the same words with their endings.
         exact: code, quotations, addresses and identifiers, in order.
         names: words with a capital letter that do not begin a sentence, and all in capitals.
+        signs: of operators and of bits, in order.
         scripts: of its letters.
+        asks: whether it has a question mark.
         whole: whether all of it was looked at.
     """
 
@@ -54,6 +65,8 @@ class Words:
     plain: tuple[str, ...]
     exact: tuple[str, ...]
     names: frozenset[str]
+    signs: tuple[str, ...]
+    asks: bool
     scripts: frozenset[str]
     whole: bool = True
 
@@ -67,11 +80,13 @@ class Words:
 def words_of(question: str) -> Words:
     """Take a question apart."""
     whole = len(question) <= _LONGEST
-    text = unicodedata.normalize("NFKC", question[:_LONGEST]).translate(_QUOTES)
-    text = _PRIVATE.sub(" ", text)
+    text = _APOSTROPHE.sub("'", _UNSEEN.sub("", question[:_LONGEST]))
+    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    text = _FREE.sub(r"without \1", _PRIVATE.sub(" ", text))
     exact: list[tuple[int, str]] = []
     for pattern in (_FENCED, _MARKED, _QUOTED, _ADDRESS, _IDENTIFIER):
         text = _taken(pattern, text, exact)
+    signs = (*_SIGNS.findall(text), *_BITS.findall(text))
     numbers: list[str] = []
     text = _NUMBER.sub(lambda found: _number(found, numbers), text)
     plain: list[str] = []
@@ -90,6 +105,8 @@ def words_of(question: str) -> Words:
         tuple(plain),
         tuple([" ".join(piece.split()) for _, piece in sorted(exact)]),
         frozenset(names),
+        signs,
+        "?" in text,
         frozenset(_scripts("".join(plain))),
         whole,
     )
@@ -111,7 +128,6 @@ def _number(found: re.Match[str], into: list[str]) -> str:
         digits = re.sub(r"[,’' ]", "", digits)
     if re.fullmatch(r"\d+(?:\.\d+)?", digits):
         digits = digits.lstrip("0") or "0"
-        digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
         digits = "0" + digits if digits.startswith(".") else digits
     into.append("#" + found["sign"].strip().replace("−", "-").replace("+", "") + digits)
     return f" {chr(0xE000 + min(len(into) - 1, 0x18FE))} {unit} "
@@ -151,11 +167,21 @@ def _written_out(word: str) -> list[str]:
     if known is not None:
         return known.split()
     if word.endswith("n't"):
-        return [word[:-3], "not"]
-    for ending in ("'re", "'ve", "'ll", "'m", "'d", "'s", "'"):
+        return [word[:-3], "not"] if len(word) > 3 else ["not"]
+    for ending, put in _ENDINGS:
         if word.endswith(ending):
-            return [word.removesuffix(ending)] if len(word) > len(ending) else []
+            return [word.removesuffix(ending), *put] if len(word) > len(ending) else []
     return [_MONEY.get(word, word)]
+
+
+_ENDINGS = (
+    ("'re", ["are"]),
+    ("'ve", ["have"]),
+    ("'ll", ["will"]),
+    ("'m", ["am"]),
+    ("'d", ["would"]),
+    *[(ending, list[str]()) for ending in ("'s", "'")],
+)
 
 
 @lru_cache(16384)

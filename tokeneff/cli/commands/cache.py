@@ -61,6 +61,10 @@ def _warm_arguments(warm: argparse.ArgumentParser) -> None:
     warm.add_argument("--account", metavar="NAME", help="as Cache(account=NAME); else the environment's API key counts")
     warm.add_argument("--by", metavar="NAME=VALUE", action="append", default=[], help="as Cache(by=NAME), for VALUE")
     warm.add_argument("--ttl", metavar="AGE", help="as Cache(ttl=AGE)")
+    warm.add_argument("--truncated", action="store_true", help="as Cache(truncated=True)")
+    warm.add_argument(
+        "--ignore-header", metavar="NAME", action="append", default=[], help="as one of Cache(ignore_headers=…)"
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -118,6 +122,7 @@ def _show(args: argparse.Namespace, out: Output, store: CacheStore) -> int:
 
 
 def _purge(args: argparse.Namespace, out: Output, store: CacheStore) -> int:
+    from tokeneff.cache.semantic import forget
     from tokeneff.cli._cache_store import keys_of
     from tokeneff.cli._durations import since
 
@@ -129,8 +134,11 @@ def _purge(args: argparse.Namespace, out: Output, store: CacheStore) -> int:
     if not args.yes and not _agreed(out, "all replies" if args.all else "these replies", store):
         return 1
     gone = store.purge(labels, before) if keys is None else sum(store.drop(key) for key in keys)
-    out.json({"store": _name(store), "purged": gone})
+    asked = forget(store.url, None if args.all else {entry.key for entry in store.entries()})
+    out.json({"store": _name(store), "purged": gone, "questions": asked})
     out.line(f"{gone:,} {'reply' if gone == 1 else 'replies'} forgotten")
+    if asked:
+        out.line(f"{asked:,} {'question' if asked == 1 else 'questions'} forgotten with them")
     return 0
 
 

@@ -151,6 +151,7 @@ class GuardedStore:
         answer = self._by_itself().settle(hold, amounts, claims)
         if amounts != ZERO or there:
             self._owed.add(Settlement(hold, amounts, tuple(claims), group, note))
+            self._breaker.owes(self)
             self._tell_rest(_A_STEP, self.patience)
         return answer
 
@@ -223,14 +224,16 @@ class GuardedStore:
             log.warning("%d calls could not be told to the store of their budgets %s in time", left, self.url)
 
     def _reserve_meanwhile(self, hold: str, out: Out) -> Reservation:
-        if self.on_error == "closed":
-            self._ours.refused(hold, out)
-            raise self._unavailable()
-        answer = self._by_itself().reserve(hold, out.amounts, out.claims, out.lease)
+        alone = None if self.on_error == "closed" else self._by_itself()
+        answer = alone and alone.reserve(hold, out.amounts, out.claims, out.lease)
         if isinstance(answer, Granted):
             self._ours.granted(hold, out)
         else:
             self._ours.refused(hold, out)
+            if out.there:
+                self._breaker.owes(self)
+        if answer is None:
+            raise self._unavailable()
         return answer
 
     def _extend(self, hold: str, amounts: Amounts, floor: Amounts, lease: int, group: str) -> Reservation:
@@ -288,9 +291,7 @@ class GuardedStore:
         if up:
             self._before = True
             self._tell_rest(len(self._owed), -1)
-            self._board.put(back(self.url, seconds))
-        else:
-            self._board.put(lost(self.url, self.on_error, self._breaker.reason))
+        self._board.put(back(self.url, seconds) if up else lost(self.url, self.on_error, self._breaker.reason))
 
 
 def _microseconds() -> int:
