@@ -119,8 +119,8 @@ class WatchedBody:
     def over(self, ending: Ending, error: BaseException | None = None) -> tuple[Run, Outcome] | None:
         """The first time: what is to be told to whom."""
         failure = None if error is None else self.exchange.call.family.failure(error)
-        told = partial(self._read_on, self._key, ending, failure)
-        if self.feed is not None and not self._has_all and self.feed.goes_on(told):
+        feed = None if self.feed is None or self._has_all else self.feed
+        if feed is not None and feed.goes_on(partial(self._read_on, self._key, ending, failure)):
             return None  # others read it, and it is over when they have it all
         run = _reaper.release(self._key)
         if run is None:
@@ -132,13 +132,16 @@ class WatchedBody:
     def _has_all(self) -> bool:
         """Whether the caller has seen the last event, after which at most the end of the transfer is to come."""
         exchange = self.exchange
-        return b"[DONE]" in self._newest[-16:] or (
-            exchange.call.endpoint.dialect in ENDS_WITH_ITS_EVENT and exchange.reader.terminal
-        )
+        return self._done or (exchange.call.endpoint.dialect in ENDS_WITH_ITS_EVENT and exchange.reader.terminal)
+
+    @property
+    def _done(self) -> bool:
+        """Whether the newest bytes say that all was said."""
+        return b"[DONE]" in self._newest[-16:]
 
     def _outcome(self, ending: Ending, failure: Failure | None) -> Outcome:
         exchange = self.exchange
-        if ending in ("broken_off", "dropped") and (b"[DONE]" in self._newest[-16:] or exchange.reader.terminal):
+        if ending in ("broken_off", "dropped") and (self._done or exchange.reader.terminal):
             ending = "read"
         if exchange.meter is not None and exchange.meter.failure is not None:
             ending, failure = "broken_off", exchange.meter.failure

@@ -6,7 +6,6 @@ import copy
 import json
 import logging
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,10 +16,8 @@ import pytest
 from prompt_host import LONG, Host, breakpoints, done, read, without
 
 import tokeneff
-from tokeneff import _log
 from tokeneff.ledger import Ledger
 from tokeneff.promptcache._book import STAKE
-from tokeneff.tokens import _counter
 
 TOOLS: list[Any] = [
     {"name": "find", "description": LONG[:3000], "input_schema": {"type": "object", "properties": {}}},
@@ -29,18 +26,7 @@ TOOLS: list[Any] = [
 MARK = {"type": "ephemeral"}
 
 
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(_counter, "_own", None)
-    monkeypatch.delenv("TOKENEFF_LEDGER", raising=False)
-    _log._forget()
-    yield
-    _log._forget()
-
-
-@pytest.fixture(params=["sync", "async"])
-def awaiting(request: pytest.FixtureRequest) -> bool:
-    return request.param == "async"
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 def asked(**more: Any) -> dict[str, Any]:

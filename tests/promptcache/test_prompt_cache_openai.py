@@ -11,23 +11,9 @@ import pytest
 from prompt_host import LONG, Host, done, read, without
 
 import tokeneff
-from tokeneff import _log
 from tokeneff.promptcache._book import KNOWN
-from tokeneff.tokens import _counter
 
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(_counter, "_own", None)
-    monkeypatch.delenv("TOKENEFF_LEDGER", raising=False)
-    _log._forget()
-    yield
-    _log._forget()
-
-
-@pytest.fixture(params=["sync", "async"])
-def awaiting(request: pytest.FixtureRequest) -> bool:
-    return request.param == "async"
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 @pytest.mark.parametrize("stream", [False, True])
