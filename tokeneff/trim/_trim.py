@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tokeneff._masked import masked
 from tokeneff.cache import _checks as check
-from tokeneff.trim.kinds import LOSSLESS, LOSSY
+from tokeneff.trim import _trim_checks as given
+from tokeneff.trim.kinds import LOSSLESS
+
+if TYPE_CHECKING:
+    from tokeneff.trim._output import Output
+    from tokeneff.trim._summarise import Summarise
+
+Via: TypeAlias = Literal["tokeneff", "provider"]
 
 _USUAL: dict[str, Any] = {
     "store": "memory://tokeneff-trim",
     "max_input_tokens": None,
     "lossy": (),
     "history": True,
+    "via": "tokeneff",
+    "summarise": None,
     "keep_tools": (),
+    "recall": False,
+    "output": None,
     "by": (),
     "holdout": 0.0,
     "key": (),
@@ -42,7 +53,14 @@ class Trim:
         lossy: whether kinds are used as well that leave something out (``True``), or which of them, by name: ``html``,
             ``logs``, ``relevant``, ``ends``.
         history: whether old results may be cleared where that pays.
+        via: who clears them: ``"tokeneff"``, or ``"provider"`` for what the provider can do itself (Anthropic's context
+            editing and compaction, OpenAI's compaction); where it cannot, they are cleared here.
+        summarise: who writes what stands in place of results that are cleared: a :class:`Summarise`. Its own cost
+            counts when it is asked whether that pays.
         keep_tools: names of tools whose results stay as they are.
+        recall: whether the model may fetch back what was left out, with the tool that :func:`recall` gives; it is told
+            so where that tool is among the request's own, and the lossy kinds are used there.
+        output: defaults for what is written, and when a stream is cut: an :class:`Output`.
         store: where decisions and originals are kept: ``"memory://"`` (this process), ``"sqlite:///trim.db"``, or
             ``"redis://host:6379/0"``; it may be the one of a cache.
         by: names of tags (see :func:`tag`), each of whose values has decisions and originals of its own.
@@ -57,7 +75,11 @@ class Trim:
     max_input_tokens: int | None
     lossy: tuple[str, ...]
     history: bool
+    via: Via
+    summarise: Summarise | None
     keep_tools: tuple[str, ...]
+    recall: bool
+    output: Output | None
     by: tuple[str, ...]
     holdout: float
     key: tuple[str, ...]
@@ -68,20 +90,28 @@ class Trim:
         max_input_tokens: int | None = None,
         lossy: bool | str | Iterable[str] = False,
         history: bool = True,
+        via: Via = "tokeneff",
+        summarise: Summarise | None = None,
         keep_tools: str | Iterable[str] = (),
+        recall: bool = False,
+        output: Output | None = None,
         store: str = "memory://tokeneff-trim",
         by: str | Iterable[str] = (),
         holdout: float = 0.0,
         key: str | Iterable[str] | None = None,
     ) -> None:
         self.__dict__.update(
-            store=_store(store),
-            max_input_tokens=_tokens(max_input_tokens),
-            lossy=_lossy(lossy),
+            store=given.store(store),
+            max_input_tokens=given.tokens(max_input_tokens),
+            lossy=given.lossy(lossy),
             history=check.flag(history, "history"),
+            via=given.via(via),
+            summarise=given.summarise(summarise),
             keep_tools=check.names(keep_tools, "keep_tools", "read_file"),
+            recall=check.flag(recall, "recall"),
+            output=given.output(output),
             by=check.by(by),
-            holdout=_share(holdout),
+            holdout=given.share(holdout),
             key=check.keys(key),
         )
 
@@ -100,56 +130,18 @@ class Trim:
         return f"Trim({', '.join(told)})"
 
 
-def normalised(given: object) -> Trim | None:
+def normalised(value: object) -> Trim | None:
     """What was given as ``trim=``, checked: a :class:`Trim`, ``True`` or ``False``.
 
     Raises:
         TypeError: it is none of these; the text says what to write.
     """
-    if given is None or given is False:
+    if value is None or value is False:
         return None
-    if given is True:
-        return Trim()
-    if isinstance(given, Trim):
-        return given
-    if isinstance(given, type):
-        raise TypeError(f"trim= takes a tokeneff.Trim, not the class {given.__name__}: call it")
-    raise TypeError(f"trim= takes a tokeneff.Trim, or True, not a value of type {type(given).__name__}")
-
-
-def _store(value: object) -> str:
-    found = check.store(value)
-    if not isinstance(found, str):
-        raise TypeError("store= takes a URL, as 'sqlite:///trim.db'")
-    return found
-
-
-def _tokens(value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"max_input_tokens= takes a whole number of tokens, not {value!r}")
-    if value < 1:
-        raise ValueError(f"max_input_tokens={value!r}: write how many tokens a request may have, as 120_000")
-    return value
-
-
-def _lossy(value: Any) -> tuple[str, ...]:
-    known = tuple(name for name in LOSSY if name != "llmlingua")
     if value is True:
-        return known
-    if value is False:
-        return ()
-    names = check.names(value, "lossy", "logs")
-    for name in names:
-        if name not in LOSSY:
-            raise ValueError(f"lossy={name!r} is no kind; write True, or some of {', '.join(LOSSY)}")
-    return names
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"holdout= takes a share from 0 to 1, not {value!r}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"holdout={value!r} is no share; write one from 0 to 1, as 0.05")
-    return float(value)
+        return Trim()
+    if isinstance(value, Trim):
+        return value
+    if isinstance(value, type):
+        raise TypeError(f"trim= takes a tokeneff.Trim, not the class {value.__name__}: call it")
+    raise TypeError(f"trim= takes a tokeneff.Trim, or True, not a value of type {type(value).__name__}")
