@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from tokeneff._around import Around, Frame
 
@@ -16,10 +16,11 @@ Value = str | bool | int | float
 CacheMode: TypeAlias = Literal["bypass", "refresh", "only"]
 _NONE: Mapping[str, Value] = MappingProxyType({})
 _MODES = ("bypass", "refresh", "only")
-
+_OUTER: Any = object()
+"""Not given: what holds outside of a block."""
 
 _tags: ContextVar[Frame[Mapping[str, Value]] | None] = ContextVar("tokeneff_tags", default=None)
-_modes: ContextVar[Frame[CacheMode | None] | None] = ContextVar("tokeneff_cache_mode", default=None)
+_overrides: ContextVar[Frame[Overrides] | None] = ContextVar("tokeneff_overrides", default=None)
 _blocks: ContextVar[Frame[tuple[Block, ...]] | None] = ContextVar("tokeneff_blocks", default=None)
 
 
@@ -66,7 +67,14 @@ class tag(Around[Mapping[str, Value]]):  # noqa: N801 - reads as a verb at the p
         return MappingProxyType({key: value for key, value in merged.items() if value is not None})
 
 
-class override(Around["CacheMode | None"]):  # noqa: N801 - as above
+class Overrides(NamedTuple):
+    """What holds inside blocks of :class:`override`."""
+
+    cache: CacheMode | None = None
+    trim: Literal[False] | None = None
+
+
+class override(Around[Overrides]):  # noqa: N801 - as above
     """Have the calls inside a block treated otherwise than their client was told to.
 
     Example::
@@ -77,38 +85,55 @@ class override(Around["CacheMode | None"]):  # noqa: N801 - as above
         @tokeneff.override(cache="only")
         def test_my_agent(): ...                  # nothing is sent: what was not kept raises CacheMiss
 
-    It holds where a :class:`tag` would. Blocks nest, and the innermost says what holds. A client without a cache takes
-    no notice.
+        with tokeneff.override(trim=False):
+            client.chat.completions.create(...)   # sent as it is written
+
+    It holds where a :class:`tag` would. Blocks nest: of each argument the innermost block that gives it says what
+    holds. A client without a cache, or without trimming, takes no notice of what is said of that.
 
     Args:
         cache: ``"bypass"``: the cache is left out, neither asked nor added to, and nothing is added for the provider's
             own prompt cache either. ``"refresh"``: the provider is asked, and the reply is kept in place of the one
             that was. ``"only"``: the call is answered from the cache, or raises :class:`CacheMiss`. ``None``: what the
             client was told holds again.
+        trim: ``False``: trimming is left out, requests are sent as they are written. ``None``: what the client was told
+            holds again.
 
     Raises:
+        TypeError: neither is given.
         ValueError: it is none of these.
     """
 
-    __slots__ = ("_cache",)
+    __slots__ = ("_given",)
 
-    def __init__(self, *, cache: CacheMode | None) -> None:
-        if cache is not None and cache not in _MODES:
+    def __init__(self, *, cache: CacheMode | None = _OUTER, trim: Literal[False] | None = _OUTER) -> None:
+        given = {name: value for name, value in (("cache", cache), ("trim", trim)) if value is not _OUTER}
+        if not given:
+            raise TypeError(
+                "tokeneff.override() says nothing; write what is different, as cache='bypass' or trim=False"
+            )
+        mode = given.get("cache")
+        if mode is not None and mode not in _MODES:
             choices = ", ".join(map(repr, _MODES))
-            raise ValueError(f"tokeneff.override(cache={cache!r}) is not known; write one of {choices}, or None")
-        self._cache: CacheMode | None = cache
+            raise ValueError(f"tokeneff.override(cache={mode!r}) is not known; write one of {choices}, or None")
+        if given.get("trim") is not None and given["trim"] is not False:
+            raise ValueError(f"tokeneff.override(trim={trim!r}) is not known; write False, or None")
+        self._given: dict[str, Any] = given
 
-    def _place(self) -> ContextVar[Frame[CacheMode | None] | None]:
-        return _modes
+    def _place(self) -> ContextVar[Frame[Overrides] | None]:
+        return _overrides
 
-    def _inside(self, outer: CacheMode | None) -> CacheMode | None:
-        return self._cache
+    def _inside(self, outer: Overrides | None) -> Overrides:
+        return (outer or _NOTHING)._replace(**self._given)
 
 
-def current_cache_mode() -> CacheMode | None:
-    """What :class:`override` says here of the cache."""
-    frame = _modes.get()
-    return frame.value if frame is not None else None
+_NOTHING = Overrides()
+
+
+def current_overrides() -> Overrides:
+    """What :class:`override` says here."""
+    frame = _overrides.get()
+    return frame.value if frame is not None else _NOTHING
 
 
 def current_tags() -> Mapping[str, Value]:

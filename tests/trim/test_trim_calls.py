@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import tokeneff
-from tokeneff import _log
+from tokeneff import _log, context
 from tokeneff.testing import FakeProvider, Reply, Usage, faults
 
 GPT, CLAUDE = "gpt-4.1-mini", "claude-sonnet-4-6"
@@ -169,3 +169,30 @@ async def test_conversations_that_are_held_out_are_sent_as_they_are(provider: Fa
 def test_what_makes_no_sense_is_said_at_once(given: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         tokeneff.Trim(**given)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_inside_a_block_requests_are_sent_as_they_are_written(
+    provider: FakeProvider, wrapped: Any, flavour: str
+) -> None:
+    client = wrapped("openai", flavour)
+    whole = chat(3)["messages"]
+    with tokeneff.override(trim=False):
+        await ready(client.chat.completions.create(**chat(3)))
+        with tokeneff.override(cache="bypass"):  # says nothing of trimming
+            await ready(client.chat.completions.create(**chat(3)))
+        with tokeneff.override(trim=None):
+            await ready(client.chat.completions.create(**chat(3)))
+    await ready(client.chat.completions.create(**chat(3)))
+    assert [request.json["messages"] == whole for request in provider.requests] == [True, True, False, False]
+    assert provider.requests[2].body == provider.requests[3].body
+
+
+def test_an_override_says_something() -> None:
+    with pytest.raises(TypeError, match="says nothing"):
+        tokeneff.override()
+    for wrong in (True, 0, "never"):
+        with pytest.raises(ValueError, match=r"override\(trim=.*write False, or None"):
+            tokeneff.override(trim=wrong)  # pyright: ignore[reportArgumentType]
+    with tokeneff.override(cache="only", trim=False), tokeneff.override(trim=None):
+        assert context.current_overrides() == ("only", None)

@@ -21,7 +21,7 @@ from tokeneff.cache._serve import shaped
 from tokeneff.cache._tape import Tape
 from tokeneff.cache._telling import answered, model_of, said_of, sent, shown, worth_of
 from tokeneff.cache._waiting import all_of, awaited
-from tokeneff.context import current_cache_mode
+from tokeneff.context import current_overrides
 from tokeneff.errors import CacheMiss
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Caching:
         """The policy."""
         if not call.endpoint.model:
             return (yield from forward(call))
-        mode = current_cache_mode()
+        mode = current_overrides().cache
         if mode == "bypass":
             return sent((yield from forward(call)), "bypass", "override")
         if not self._place.secret:

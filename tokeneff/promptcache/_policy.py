@@ -12,7 +12,7 @@ from tokeneff._flow import Call, Effect, Outcome, Tokens, forward
 from tokeneff._forking import watch
 from tokeneff._log import log_once
 from tokeneff._values import Placed
-from tokeneff.context import current_cache_mode
+from tokeneff.context import current_overrides
 from tokeneff.promptcache._adding import Request, with_key, with_marks
 from tokeneff.promptcache._additions import anthropic_own, openai_own
 from tokeneff.promptcache._book import Book
@@ -59,7 +59,7 @@ class Placement:
 
     def policy(self, call: Call) -> Generator[Effect, Any, Outcome]:
         """Send the call with what pays; as it was if the provider refuses that, or a block says to leave caches out."""
-        request = None if current_cache_mode() == "bypass" else self._prepared(call)
+        request = None if current_overrides().cache == "bypass" else self._prepared(call)
         if request is None:
             return (yield from forward(call))
         try:
