@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import blake2b
 
 from tokeneff.trim._memo import Memo
 
 _NAME = 16
+_OWN = os.urandom(32)
+"""In place of a store's secret while that store is away: such names are known in this process alone."""
 
 
 class Vault:
@@ -30,14 +33,18 @@ class Vault:
         self._memo = memo
         self._scope = blake2b(scope.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
+    def name_of(self, text: str) -> str:
+        """The name under which it would be kept, 32 hexadecimal digits."""
+        secret = self._memo.store.secret() or _OWN
+        digest = blake2b(self._scope, digest_size=_NAME, key=secret, person=b"tokeneff.vault")
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
     def keep(self, text: str) -> str:
-        """Its name, 32 hexadecimal digits, from now on, for as long as it is used."""
-        body = text.encode("utf-8", "surrogatepass")
-        digest = blake2b(self._scope, digest_size=_NAME, key=self._memo.store.secret(), person=b"tokeneff.vault")
-        digest.update(body)
-        name = digest.digest()
-        self._memo.add(self._key(name), body)
-        return name.hex()
+        """Its name from now on, for as long as it is used."""
+        name = self.name_of(text)
+        self._memo.add(self._key(bytes.fromhex(name)), text.encode("utf-8", "surrogatepass"))
+        return name
 
     def fetch(self, name: str) -> str | None:
         """The text; ``None`` where there is none of this name, or not any more."""
