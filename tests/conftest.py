@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tokeneff import _log
+
 _HERE = Path(__file__).parent
 _ANYLINE = frozenset(("accounts", "dashboards", "ledger", "logs", "prices", "report", "stores", "tokens"))
 """Folders of what knows no SDK."""
@@ -70,6 +72,11 @@ def pytest_collection_finish() -> None:
     # Many tests have the collector look for what they dropped: it need not walk along five thousand tests each time.
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    _log._forget()  # what is logged once is logged in each test
 
 
 def _not_of_an_earlier_test(record: logging.LogRecord) -> bool:

@@ -15,13 +15,6 @@ from tokeneff import _log
 from tokeneff._log import log, log_once
 
 
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()
-
-
 class Heard(logging.Handler):
     """Collects records, and can be waited on; what `doing` does happens inside the handler's own non-reentrant lock."""
 

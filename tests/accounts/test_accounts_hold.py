@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokeneff._flow import UNKNOWN, Facts, Tokens, Written
-from tokeneff._log import _forget
 from tokeneff.accounts import Account, Accounts, Asked
 from tokeneff.accounts._rules import Life, rules_of
 from tokeneff.prices import Cost
@@ -31,11 +30,6 @@ class Failing:
         if name == self._name:
             raise RuntimeError(f"no {name} today")
         return getattr(self._real, name)
-
-
-@pytest.fixture(autouse=True)
-def forget_faults() -> None:
-    _forget()
 
 
 @pytest.mark.parametrize("what", ["prompt", "expected", "learn", "text", "cost", "rates"])

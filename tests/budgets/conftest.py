@@ -1,19 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from budget_lab import Lab
 
-from tokeneff import _log
 from tokeneff.tokens import _counter
-
-
-@pytest.fixture(autouse=True)
-def _forgetful_log() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()
 
 
 @pytest.fixture

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from cache_lab import Lab
 
-from tokeneff import _last, _log
+from tokeneff import _last
 
 
 @pytest.fixture(autouse=True)
-def _forgetful() -> Iterator[None]:
-    _log._forget()
+def _no_last_call() -> None:
     _last._boxes.set(())
-    yield
-    _log._forget()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,12 @@ import pytest
 from cache_store_kit import MINUTE, NONE, name
 from servers import Server, kinds
 
-from tokeneff import _log
 from tokeneff.cache.stores import CacheStore, GuardedCacheStore, NotKept, open_cache_store
 from tokeneff.cache.stores.memory import MemoryCacheStore
 from tokeneff.errors import StoreUnavailable
 
 SOAK = bool(os.environ.get("TOKENEFF_SOAK"))
 redis = pytest.mark.skipif(not kinds(), reason="no redis-server and no valkey-server here: .ci/redis installs one")
-
-
-@pytest.fixture(autouse=True)
-def nothing_was_said() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()
 
 
 class Failing(MemoryCacheStore):

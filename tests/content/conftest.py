@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tokeneff import _log
 from tokeneff.testing import FakeProvider
 
 
@@ -14,10 +13,3 @@ from tokeneff.testing import FakeProvider
 def provider() -> Iterator[FakeProvider]:
     with FakeProvider() as provider:
         yield provider
-
-
-@pytest.fixture(autouse=True)
-def forgotten_faults() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()

@@ -23,13 +23,6 @@ FLAVOURS = ("sync", "async")
 LOOP = asyncio.Runner()
 
 
-@pytest.fixture(autouse=True)
-def forgetful_log() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def closed_loop() -> Iterator[None]:
     yield

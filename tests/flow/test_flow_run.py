@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from flow_policies import Fault, Refused, Store, a_call, over, passing, refusing, refusing_after, reserving
 
-from tokeneff import _log
 from tokeneff._flow import Abandoned, Call, Do, Effect, Failure, Forward, Outcome, Run, Tokens, do, forward
-
-
-@pytest.fixture(autouse=True)
-def forgetful_log() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()
 
 
 def test_without_policies_the_call_goes_to_the_wire() -> None:

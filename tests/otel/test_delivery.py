@@ -12,13 +12,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from otel_collectors import Collector, Dead, Silent, first, late, status
 
-from tokeneff import _log
 from tokeneff.otel import OtelSetup, configure_otel
-
-
-@pytest.fixture(autouse=True)
-def log_anew() -> None:
-    _log._forget()
 
 
 def local(url: str, **arguments: Any) -> OtelSetup:

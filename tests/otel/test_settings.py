@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tokeneff import _log
 from tokeneff.otel import Settings, Signal, configure_otel, resolve
 
 BOTH = ("http://localhost:4318/v1/traces", "http://localhost:4318/v1/metrics")
@@ -104,7 +103,6 @@ def test_a_signal_is_off_when_passed_so_or_when_its_exporter_is_none(monkeypatch
 def test_a_number_that_is_none_is_told_and_the_default_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _log._forget()
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "soon")
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "-1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "nan")

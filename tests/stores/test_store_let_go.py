@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from weakref import ref
@@ -16,7 +16,6 @@ from stores_flaky import Flaky
 from stores_kit import LEASE, ZERO, total, usd
 
 import tokeneff
-from tokeneff import _log
 from tokeneff.cache.stores import GuardedCacheStore
 from tokeneff.cache.stores.memory import MemoryCacheStore
 from tokeneff.errors import BudgetUnavailable, StoreUnavailable
@@ -34,13 +33,6 @@ class Gone(MemoryCacheStore):
 
     def leading(self, key: bytes) -> bool:
         raise StoreUnavailable("it is away")
-
-
-@pytest.fixture(autouse=True)
-def forgetful() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()
 
 
 @pytest.fixture

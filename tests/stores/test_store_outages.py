@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from servers import Server
 
-from tokeneff import _log
 from tokeneff.errors import BudgetUnavailable, StoreUnavailable
 from tokeneff.stores import Amounts, Claim, Gone, Granted, Limits, Refused, Store, open_store
 from tokeneff.stores._guarded import GrantedMeanwhile, GuardedStore, _exit
@@ -33,10 +32,8 @@ PATIENCE = 0.3
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """Neither of what was logged once, nor of stores that would be told of calls when this process ends."""
-    _log._forget()
+    """Of stores that would be told of calls when this process ends."""
     yield
-    _log._forget()
     for store in list(_exit.owners):
         store._breaker.stop(10)  # type: ignore[attr-defined]
         _exit.owners.discard(store)

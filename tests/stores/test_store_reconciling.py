@@ -11,20 +11,16 @@ import pytest
 from stores_flaky import Flaky
 from stores_kit import LEASE, MINUTE, ZERO, Clock, hourly, total, usd
 
-from tokeneff import _log
 from tokeneff.errors import BudgetUnavailable
 from tokeneff.stores import Gone, Granted, Refused
 from tokeneff.stores._guarded import GrantedMeanwhile, GuardedStore, _breaker, _exit
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Looked after every few milliseconds; and nothing is left of what was logged once."""
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked after every few milliseconds."""
     monkeypatch.setattr(_breaker, "SHORTEST", 0.005)
     monkeypatch.setattr(_breaker, "LONGEST", 0.01)
-    _log._forget()
-    yield
-    _log._forget()
 
 
 @pytest.fixture

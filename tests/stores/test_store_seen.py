@@ -15,7 +15,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from stores_flaky import Flaky
 
 import tokeneff
-from tokeneff import _log
 from tokeneff.stores._guarded import _breaker, _exit
 from tokeneff.testing import FakeProvider
 
@@ -25,9 +24,7 @@ AWAY = "tokeneff.budget."
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(_breaker, "SHORTEST", 0.005)
-    _log._forget()
     yield
-    _log._forget()
     for store in list(_exit.owners):
         store._breaker.stop(10)  # type: ignore[attr-defined]
         _exit.owners.discard(store)

@@ -11,7 +11,6 @@ import pytest
 from telemetry_lab import ACCOUNT, FLAVOURS, Flavour, Lab, all_attributes, listed, ready, run
 
 import tokeneff
-from tokeneff import _log
 from tokeneff.ledger import read
 from tokeneff.testing import Reply, ToolCall, Usage
 
@@ -300,7 +299,6 @@ async def test_a_fault_of_ours_costs_no_call(
     def boom(*arguments: Any, **named: Any) -> Any:
         raise RuntimeError("boom")
 
-    _log._forget()
     url = f"sqlite:///{tmp_path}/calls.db"
     if broken in ("open", "close"):
         monkeypatch.setattr(Accounts, broken, boom)

@@ -20,7 +20,6 @@ from telemetry_shapes import ASKED, MODEL, SAID
 
 import tokeneff
 import tokeneff.tokens
-from tokeneff import _log
 
 by_flavour = pytest.mark.parametrize("flavour", FLAVOURS)
 SOAK = os.environ.get("TOKENEFF_SOAK") == "1"
@@ -33,13 +32,6 @@ class Boom(Exception):
 
 def boom(*args: Any, **named: Any) -> Any:
     raise Boom("boom")
-
-
-@pytest.fixture(autouse=True)
-def forgetful_log() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()
 
 
 def provider_that_fails() -> Any:

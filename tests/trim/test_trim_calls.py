@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import tokeneff
-from tokeneff import _log, context
+from tokeneff import context
 from tokeneff.testing import FakeProvider, Reply, Usage, faults
 
 GPT, CLAUDE = "gpt-4.1-mini", "claude-sonnet-4-6"
@@ -27,13 +27,6 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
         monkeypatch.delenv(name, raising=False)
     with FakeProvider(Reply(text="done", usage=Usage(input_tokens=900, output_tokens=5))) as made:
         yield made
-
-
-@pytest.fixture(autouse=True)
-def _forgetful() -> Iterator[None]:
-    _log._forget()
-    yield
-    _log._forget()
 
 
 async def ready(value: Any) -> Any:
