@@ -24,6 +24,10 @@ VERSION = 1
 """Of what the kinds do: with another one, everything is decided anew."""
 LEAST = 16
 """Tokens that an edit saves at least."""
+_SURELY = 8
+"""Characters left out of a text that are more than a token."""
+_TOLD = 40
+"""Tokens that it costs to tell a model how it gets all of a text."""
 _SHARE = 200
 """An edit has to save one character of so many."""
 _NOTHING = b"{}"
@@ -137,14 +141,15 @@ class Arriving:
                 return next(text for found, text in _written(history, message) if found == place)
             return places[message, place]
 
-        for done in reversed([one for one in arrived.edits if one.path == path]):
-            if done.kept:
-                found = self._vault.fetch(done.kept)
-                if found is None:
-                    raise LookupError(f"the original of the text at {path} is not in the vault any more")
-                text = found
-            else:
-                text = self._by_name[done.kind].undo(text, done.back, earlier)
+        edits = [one for one in arrived.edits if one.path == path]
+        name = next((one.kept for one in edits if one.kept), "")
+        if name:
+            found = self._vault.fetch(name)
+            if found is None:
+                raise LookupError(f"the original of the text at {path} is not in the vault any more")
+            return found
+        for done in reversed(edits):
+            text = self._by_name[done.kind].undo(text, done.back, earlier)
         return text
 
     def _use(self, at: Conversation) -> None:
@@ -210,6 +215,7 @@ class Arriving:
 
     def _edited(self, text: str, context: Context) -> tuple[str, list[Any], list[int]]:
         """A text after all kinds that save something, and the way back."""
+        original, told = text, False
         steps: list[Any] = []
         leans: set[int] = set()
         for kind in self.kinds:
@@ -218,28 +224,31 @@ class Arriving:
             except Exception as fault:  # noqa: BLE001 - one kind's fault is nobody else's
                 log_once(("trim", kind.name, type(fault)), "compaction %s failed", kind.name, exc_info=fault)
                 continue
-            if edit is None or not _saves(text, edit, context):
+            tell = bool(self._recall) and not (kind.lossless or told)
+            if edit is None or not _saves(kind, text, edit, context, LEAST + _TOLD * tell):
                 continue
-            kept = "" if edit.back else self._vault.keep(text)
-            short = edit.text
-            if self._recall and not kind.lossless:
-                short += f'\n[all {len(text)} characters: {self._recall}("{kept}")]'
-            steps.append([kind.name, edit.back, kept, len(text) - len(short)])
+            told |= tell
+            kept = "" if edit.back else self._vault.keep(original)
+            steps.append([kind.name, edit.back, kept, len(text) - len(edit.text)])
             leans.update(edit.leans)
-            text = short
+            text = edit.text
+        if told:
+            note = f'\n[all {len(original)} characters: {self._recall}("{self._vault.name_of(original)}")]'
+            steps[-1][3] -= len(note)
+            text += note
         return text, steps, sorted(leans)
 
 
-def _saves(text: str, edit: Edit, context: Context) -> bool:
+def _saves(kind: Kind, text: str, edit: Edit, context: Context, least: int) -> bool:
     """Whether it is fewer tokens for certain: no more is counted than is needed to know."""
     saved = len(text) - len(edit.text)
-    if saved < LEAST or saved * _SHARE < len(text) or not edit.text.strip():
+    if saved < least or saved * _SHARE < len(text) or not edit.text.strip():
         return False
-    if edit.sure >= LEAST:
+    if edit.sure >= least:
         return True
-    if edit.sure or len(text) > _COUNTED:
-        return False
-    return context.count(text) - context.count(edit.text) >= LEAST
+    if edit.sure or len(text) > _COUNTED:  # what leaves a good part out need not be counted
+        return not (edit.sure or kind.lossless) and saved >= _SURELY * least
+    return context.count(text) - context.count(edit.text) >= least
 
 
 def _read(told: Mapping[str, Any], spots: Sequence[Spot], number: int) -> Decided:

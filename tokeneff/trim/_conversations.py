@@ -30,7 +30,7 @@ class Done(NamedTuple):
     kind: str
     back: Back
     kept: str
-    """The name of the text before it in the vault; empty where ``back`` says how it is got."""
+    """The name of the original in the vault; empty where ``back`` says how the text before it is got."""
     saved: int
     """Characters."""
 
