@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from tokeneff.prices import Prices
 from tokeneff.prices._rates import Rates
-from tokeneff.promptcache import Mark, Pieces, Rule, Split, State, rule_of, serve
+from tokeneff.promptcache import Pieces, Rule, Split, State, rule_of, serve
 from tokeneff.tokens import counter
-from tokeneff.traces import BrokenLine, Conversation, RecordedCall, RecordedToolCall
+from tokeneff.traces import BrokenLine, Conversation, RecordedCall
+from tokeneff.trim._anchoring import usual
 from tokeneff.trim._plan import strings, words
 from tokeneff.trim._planning import aligned
 from tokeneff.trim._validity import fault_of
@@ -42,15 +43,18 @@ class Turn(NamedTuple):
     """Words with a digit that the model's reply to it has."""
     plain: Pieces
     """As sent then."""
+    placed: Callable[[Pieces], Pieces] | None = None
+    """Sets the breakpoints of a request that has its own; if nothing is given, they are as agents set them."""
 
     def pieces(self, body: Mapping[str, Any]) -> Pieces:
-        """Another body in its place, as a provider's cache sees it, with breakpoints as agents set them: after the
-        system prompt, and at the newest message."""
+        """Another body in its place, as a provider's cache sees it, with breakpoints as it has them, or as agents set
+        them: after the system prompt, and at the newest message."""
         prompt = counter().prompt(self.dialect, body, self.model)
         own = sum(piece.tokens for piece in prompt.pieces)
         found = aligned(prompt, self.dialect, body, self.unseen + round(own * self.scale), self.unseen)
-        places = {found.newest, max(found.head, bool(self.unseen)) - 1} - {-1}
-        return found.marked([Mark(place) for place in places])
+        if self.placed is not None:
+            return self.placed(found)
+        return usual(found, bool(self.unseen))
 
 
 def turns(conversations: Iterable[Conversation | BrokenLine]) -> Iterator[list[Turn]]:
@@ -76,23 +80,58 @@ _NO_PIECES = Pieces((), (), ())
 def _turn(name: str, at: float, call: RecordedCall, first: int, unseen: dict[int, int]) -> Turn:
     dialect, body = "messages" if call.dialect == "anthropic" else "chat", call.request
     body["messages"] = body["messages"][first:]
-    prompt = counter().prompt(dialect, body, call.model)
-    own, said = sum(piece.tokens for piece in prompt.pieces), call.usage.input_tokens if call.usage else 0
+    own, said = own_tokens(dialect, body, call.model), call.usage.input_tokens if call.usage else 0
     if first not in unseen:
-        unseen[first] = max(said - round(1.15 * own), 0) if dialect == "messages" else 0
-    hidden = min(unseen[first], max(said - 1, 0))
-    scale = max(said - hidden, 1) / max(own, 1) if said else 1.0
-    texts = [] if call.reply is None else [call.reply.text or "", *map(_arguments, call.reply.tool_calls)]
-    used = frozenset(word for text in texts for word in words(text))
-    turn = Turn(name, at, dialect, call.model, body, scale, hidden, used, _NO_PIECES)
+        unseen[first] = hidden(own, said) if dialect == "messages" else 0
+    arguments = [] if call.reply is None else [tool.arguments for tool in call.reply.tool_calls]
+    used = words_of((call.reply and call.reply.text) or "", arguments)
+    return turn_of(name, at, dialect, call.model, body, own, said, unseen[first], used)
+
+
+def turn_of(
+    name: str,
+    at: float,
+    dialect: str,
+    model: str,
+    body: Mapping[str, Any],
+    own: int,
+    said: int,
+    unseen: int,
+    used: frozenset[str],
+    placed: Callable[[Pieces], Pieces] | None = None,
+) -> Turn:
+    """A request that was recorded in any way.
+
+    Args:
+        own: :func:`own_tokens` of it. said: input tokens that its provider counted, 0 where that is not known.
+        unseen: of these, tokens before all that was recorded. The rest are fields of :class:`Turn`.
+    """
+    unseen = min(unseen, max(said - 1, 0))
+    scale = max(said - unseen, 1) / max(own, 1) if said else 1.0
+    turn = Turn(name, at, dialect, model, body, scale, unseen, used, _NO_PIECES, placed)
     return turn._replace(plain=turn.pieces(body))
 
 
-def _arguments(call: RecordedToolCall) -> str:
+def own_tokens(dialect: str, body: Mapping[str, Any], model: str) -> int:
+    """Our count of what a request shows."""
+    return sum(piece.tokens for piece in counter().prompt(dialect, body, model).pieces)
+
+
+def hidden(own: int, said: int) -> int:
+    """What a provider counted in a conversation's first request, of ``own`` tokens by our count, that no log shows."""
+    return max(said - round(1.15 * own), 0)
+
+
+def words_of(text: str, arguments: Iterable[str]) -> frozenset[str]:
+    """Words with a digit in a reply's text, and in the arguments (JSON) of the tools that it calls."""
+    return frozenset(word for said in (text, *map(_said, arguments)) for word in words(said))
+
+
+def _said(arguments: str) -> str:
     try:
-        return "\n".join(strings(json.loads(call.arguments)))
-    except ValueError:
-        return call.arguments
+        return "\n".join(strings(json.loads(arguments)))
+    except (ValueError, RecursionError):
+        return arguments
 
 
 class Sent(NamedTuple):
@@ -141,6 +180,8 @@ class Sums:
     tokens: int = 0
     cost: int = 0
     """Nano-dollars of input."""
+    course: list[int] = field(default_factory=list[int])
+    """The same after each request."""
     plain_tokens: int = 0
     plain: int = 0
     """Nano-dollars of the same requests as recorded."""
@@ -167,22 +208,14 @@ class Sums:
         return self.kept / self.before if self.before else 1.0
 
 
+_SUMMED = ("requests", "tokens", "cost", "plain_tokens", "plain", "known", "lost", "before", "kept", "refused")
+
+
 def total(sums: Iterable[Sums]) -> Sums:
     """Of many as one."""
     whole = Sums()
     for one in sums:
-        for name in (
-            "requests",
-            "tokens",
-            "cost",
-            "plain_tokens",
-            "plain",
-            "known",
-            "lost",
-            "before",
-            "kept",
-            "refused",
-        ):
+        for name in _SUMMED:
             setattr(whole, name, getattr(whole, name) + getattr(one, name))
         whole.seconds.extend(one.seconds)
     return whole
@@ -209,6 +242,7 @@ def replay(conversation: Sequence[Turn], policy: Policy, markets: Sequence[Marke
             split, state[1] = serve(place.rule, state[1], pieces, turn.at)
             sums.plain += plain.dollars(rates)
             sums.cost += split.dollars(place.rates(pieces.total))
+            sums.course.append(sums.cost)
             _add(sums, turn, split, known, lost, refused, before, shared, taken)
         before = pieces
     return found
