@@ -48,6 +48,8 @@ class Call(NamedTuple):
     """Told, as the call is being sent, what will fill with the reply (its ``Exchange``)."""
     tape: Tape | None = None
     """What the reply is put on as it comes, for those who wait for it and for the cache."""
+    preset: Preset | None = None
+    """What was set in its body that the caller had left open."""
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -127,6 +129,17 @@ class Written(NamedTuple):
     """Name and arguments (JSON text) of each."""
 
 
+class Managed(NamedTuple):
+    """What a provider left out of a request's history itself, as it says."""
+
+    tokens: int = 0
+    """Input tokens."""
+    results: int = 0
+    """Tool results, and turns whose thinking was left out."""
+    compacted: bool = False
+    """Whether the reply holds what stands for the history from now on."""
+
+
 class Facts(NamedTuple):
     """What the reply said of itself."""
 
@@ -140,6 +153,8 @@ class Facts(NamedTuple):
     """Messages in the conventions' form; only when content is captured."""
     written: Written | None = None
     """What was read of the reply."""
+    managed: Managed | None = None
+    """What the provider left out of the history, if it says so."""
 
 
 class GuardEvent(NamedTuple):
@@ -189,15 +204,66 @@ class Placed(NamedTuple):
 
 
 class Trimming(NamedTuple):
-    """What was left out of a call."""
+    """What was left out of a call, and what that saved. Money is in nano-dollars, of input."""
 
-    said: Literal["trimmed", "held out", "refused"]
-    """``held out``: its conversation is sent as it is, to compare with; ``refused``: the provider did not take what was
-    left of it, and the call was sent as the caller wrote it."""
+    said: Literal["trimmed", "whole", "held out", "refused"]
+    """``whole``: nothing was to be left out; ``held out``: its conversation is sent as it is, to compare with;
+    ``refused``: the provider did not take what was left of it, and the call was sent as the caller wrote it."""
     edits: Mapping[str, int] = {}
-    """How many texts were made shorter, by kind."""
+    """How many edits it was sent with, by kind."""
     saved: int | None = None
-    """Input tokens fewer, as expected."""
+    """Input tokens that were removed."""
+    conversation: str = ""
+    """Of which it is a part: one is held out, or trimmed, as a whole."""
+    texts: int = 0
+    """Texts that it was sent with made shorter, or that were left out."""
+    counted: bool = False
+    """Whether ``saved`` is in the provider's count; else it is as expected."""
+    gain: int | None = None
+    """What the conversation was expected to cost less for what was decided with this request."""
+    expected: int | None = None
+    """What this call was expected to cost less."""
+    realised: int | None = None
+    """What it would have cost as the caller wrote it, less what it did cost by the provider's own counts; negative
+    where it was dearer, ``None`` where that cannot be known."""
+    untrimmed: int | None = None
+    """What it would have cost."""
+    proof: Literal["", "provider", "simulated"] = ""
+    """What ``realised`` rests on: the provider's counts of this call alone, or with a simulation of what its cache
+    would have held of the untrimmed conversation."""
+    baseline: int | None = None
+    """What it would have cost by simulation alone, found alike whether it was held out or not; with ``holdout``."""
+
+
+class Preset(NamedTuple):
+    """What was set in a request that its caller had left open."""
+
+    values: Mapping[str, int | str]
+    """By setting: ``max_tokens``, ``effort``, ``verbosity``."""
+    fields: Mapping[str, str]
+    """The field of the body that each of them is in."""
+    before: Mapping[str, Any]
+    """Those of these fields that the caller had given, as they were."""
+
+
+class Repeated(NamedTuple):
+    """What a reply said over and over until its stream was cut."""
+
+    where: Literal["text", "reasoning", "tool call"]
+    length: int
+    """Characters of what was repeated."""
+    times: int
+
+
+class Shaped(NamedTuple):
+    """What was done about the output of a call."""
+
+    defaults: Mapping[str, int | str] = {}
+    """What was set that the caller had left open: ``max_tokens``, ``effort``, ``verbosity``."""
+    refused: tuple[str, ...] = ()
+    """Of these, what the provider did not take: the call was sent again as the caller wrote it."""
+    repeated: Repeated | None = None
+    """Why its stream was cut, if it was."""
 
 
 class Outcome(NamedTuple):
@@ -226,6 +292,8 @@ class Outcome(NamedTuple):
     """What was added for the provider's prompt cache, if anything was."""
     trimmed: Trimming | None = None
     """What was left out of it, if anything was."""
+    output: Shaped | None = None
+    """What was done about its output, if anything was."""
 
     @property
     def seconds(self) -> float:

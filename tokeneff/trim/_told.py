@@ -1,0 +1,210 @@
+"""What a provider's own counts tell of a request that was trimmed: what its cache holds now, and what was saved.
+
+Of each conversation two courses are kept: of the requests as they were sent, and of the same as the caller wrote them.
+Only of the first the provider says anything; but what was gone from its cache would have been gone from it all the
+same, and what it read unexpectedly it would have read as well. So each surprise is carried over to the other course, as
+a place in the conversation: a read that ended behind the tenth message would have ended there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from tokeneff._flow import Outcome, Tokens
+from tokeneff._forking import watch
+from tokeneff.promptcache import Mark, Pieces, Rule, Split, State, serve, told
+from tokeneff.trim._gate import Course
+
+if TYPE_CHECKING:
+    from tokeneff.prices import Prices
+    from tokeneff.prices._rates import Rates
+
+Proof: TypeAlias = Literal["", "provider", "simulated"]
+"""Where dollars that were saved come from: the provider counted the request, and the cost of the untrimmed one needs
+nothing else (``provider``), or its cache had to be simulated (``simulated``); empty where nothing is known."""
+
+_NEAR = 0.05
+_MOST = 512
+_KNOWN = 500_000
+"""Tokens of reads that what is known of a cache's reliability rests on; older ones count half."""
+
+
+class Flight(NamedTuple):
+    """A request on its way."""
+
+    chain: Sequence[bytes]
+    """Of the history as the caller has it."""
+    rule: Rule
+    rates: Rates
+    plain: Pieces
+    """As the caller wrote it."""
+    ours: Pieces
+    """As it is sent."""
+    at: float
+    before: Course
+    known: Course | None
+    """What was noted of this very request before, if it was sent before."""
+    bare: State | None = None
+    """What the cache would hold by simulation alone, of requests as they were written."""
+    expected: int | None = None
+    """Nano-dollars that the request is expected to cost less than it would have."""
+
+
+class Verified(NamedTuple):
+    """What a request came to. Money is in nano-dollars, of input."""
+
+    tokens: int
+    """Input tokens that were removed."""
+    counted: bool = False
+    """Whether these are in the provider's count."""
+    untrimmed: int | None = None
+    """What it would have cost as the caller wrote it."""
+    saved: int | None = None
+    """That, less what it did cost; negative where it was dearer."""
+    proof: Proof = ""
+    baseline: int | None = None
+    """What it would have cost by simulation alone: of what was held out and what was not found in the same way."""
+
+
+def said_of(tokens: Tokens, rule: Rule) -> Split | None:
+    """The provider's own counts of a request; ``None`` where it does not say what it read from its cache."""
+    total, read, written = tokens.input_tokens, tokens.cache_read, tokens.cache_write or 0
+    if total is None or tokens.input_source != "provider":
+        return None
+    if read is None:
+        return Split(uncached=total) if rule.engine == "none" and not written else None
+    if read + written > total:
+        return None
+    hour = min(tokens.cache_write_1h or 0, written)
+    return Split(read, written - hour, hour, total - read - written)
+
+
+def as_marked(pieces: Pieces, sent: Pieces) -> Pieces:
+    """A request with the breakpoints that it was sent with; what is not the same request says nothing of it."""
+    return pieces._replace(marks=sent.marks, implicit=sent.implicit) if pieces.chain == sent.chain else pieces
+
+
+def marked_alike(plain: Pieces, ours: Pieces) -> Pieces:
+    """The request as the caller wrote it with breakpoints at the same messages."""
+    gone = len(plain.chain) - len(ours.chain)
+    marks = [Mark(_place(mark.piece, plain, gone), mark.ttl) for mark in ours.marks]
+    return plain.marked(marks, ours.implicit)
+
+
+def _place(piece: int, plain: Pieces, gone: int) -> int:
+    """Where a piece of the request as it is sent is in the one that was written: what is gone is behind the head."""
+    return piece if piece < plain.head else min(piece + gone, len(plain.chain) - 1)
+
+
+def course_of(flight: Flight, said: Split) -> tuple[Course, Split]:
+    """A conversation after a request, as its provider counted it; and the split that it would have had untrimmed."""
+    rule, at, before = flight.rule, flight.at, flight.before
+    ours = flight.ours.scaled(said.total)
+    guess, after = serve(rule, before.ours, ours, at)
+    held = told(rule, before.ours, after, ours, said, at)
+    if flight.plain.chain == flight.ours.chain and before.plain == before.ours:
+        cost = said.dollars(flight.rates)
+        return Course(held, held, before.spent + cost, before.cost + cost, before.turns + 1), said
+    whole = max(flight.ours.total, 1)
+    plain = flight.plain.scaled(flight.plain.total * said.total // whole)
+    simulated, then = serve(rule, before.plain, plain, at)
+    split = _carried(rule, plain, simulated, ours, guess, said)
+    kept = told(rule, before.plain, then, plain, split, at)
+    spent, cost = split.dollars(flight.rates), said.dollars(flight.rates)
+    return Course(kept, held, before.spent + spent, before.cost + cost, before.turns + 1), split
+
+
+def _carried(rule: Rule, plain: Pieces, simulated: Split, ours: Pieces, guess: Split, said: Split) -> Split:
+    """What the untrimmed request would have read and written, given what was expected of the other and what came."""
+    if rule.engine == "none" or (said.uncached == said.total and guess.uncached < guess.total):
+        return Split(uncached=plain.total)
+    read = simulated.read
+    if abs(said.read - guess.read) > _NEAR * max(said.read, guess.read):
+        end = _boundary(plain, ours, said.read)
+        read = max(read, end) if said.read > guess.read else min(read, end)
+    rest = plain.total - read
+    if rule.engine in ("prefix", "units"):
+        return Split(read, uncached=rest)
+    tail = said.uncached if guess.uncached == guess.total > said.uncached else simulated.uncached
+    written = rest - min(tail, rest)
+    both = simulated.written + simulated.written_1h
+    hour = written * simulated.written_1h // both if both else said.written_1h and written
+    return Split(read, written - hour, hour, rest - written)
+
+
+def _boundary(plain: Pieces, ours: Pieces, read: int) -> int:
+    """Where a read of the request as it was sent ends, in tokens of the one that was written."""
+    if read <= 0:
+        return 0
+    gone = len(plain.chain) - len(ours.chain)
+    nearest = min(range(len(ours.ends)), key=lambda index: abs(ours.ends[index] - read))
+    if abs(ours.ends[nearest] - read) <= _NEAR * read:
+        return plain.ends[_place(nearest, plain, gone)]
+    start = nearest if ours.ends[nearest] < read else nearest - 1
+    return read if start < 0 else plain.ends[_place(start, plain, gone)] + read - ours.ends[start]
+
+
+class Bare:
+    """Bare courses of conversations: what their untrimmed requests would leave in a cache, by simulation alone.
+
+    Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self.guard = threading.Lock()
+        self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._simulated = self._told = 0
+        watch(self)
+
+    def prepare(self) -> None:
+        """Before a fork: what is known is as good in two processes."""
+
+    def abandon(self) -> None:
+        """In a forked child."""
+        self.guard = threading.Lock()
+
+    def before(self, chain: Sequence[bytes]) -> State:
+        """What a conversation would have left in the cache up to the request that this one goes on from."""
+        with self.guard:
+            return next((self._states[one] for one in reversed(chain[:-1]) if one in self._states), State())
+
+    def note(self, chain: Sequence[bytes], state: State) -> None:
+        """The same with this request."""
+        with self.guard:
+            self._states[chain[-1]] = state
+            self._states.move_to_end(chain[-1])
+            if len(self._states) > _MOST:
+                self._states.popitem(last=False)
+
+    def learn(self, before: State, after: State) -> Course:
+        """Take in how much was read of what should have been; returns how a conversation begins from now on."""
+        with self.guard:
+            self._simulated += max(after.simulated - before.simulated, 0)
+            self._told += max(after.told - before.told, 0)
+            if self._simulated > _KNOWN:
+                self._simulated, self._told = self._simulated // 2, self._told // 2
+            fresh = State(simulated=self._simulated, told=self._told)
+        return Course(fresh, fresh)
+
+
+def dollars(prices: Prices, split: Split, outcome: Outcome, model: str, site: Any, at: float) -> int | None:
+    """What input tokens cost, in nano-dollars, as the ledger has it; ``None`` where there is no price."""
+    tokens = Tokens(
+        input_tokens=split.total,
+        output_tokens=0,
+        cache_read=split.read,
+        cache_write=split.written + split.written_1h,
+        cache_write_1h=split.written_1h,
+    )
+    facts = outcome.facts
+    return prices.cost(
+        tokens,
+        model=facts.model or model,
+        provider=site.provider,
+        host=site.host,
+        tier=facts.service_tier,
+        at=at,
+    ).nano_usd
