@@ -101,7 +101,8 @@ def test_words_with_a_digit_stay() -> None:
     (found,) = clearings(history, {})
     size = messages[3]["content"]
     assert found.text == (
-        f"[Left out of this result: {size.count(chr(10)) + 1} lines, {len(size)} characters. Words in it: W1234 17.50]"
+        f"[Left out of this result of read: {size.count(chr(10)) + 1} lines, {len(size)} characters. "
+        "Words in it: W1234 17.50]"
     )
     assert (found.path, found.message) == (("messages", 3, "content"), 3)
     assert found.saved == len(size) - len(found.text)

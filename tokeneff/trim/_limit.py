@@ -83,6 +83,7 @@ def fitted(
     leans: Mapping[int, Collection[int]] | None = None,
     keep_tools: Collection[str] = (),
     model: str = "",
+    name_of: Callable[[str], str] | None = None,
 ) -> Fit:
     """A request within the limit.
 
@@ -95,6 +96,7 @@ def fitted(
         leans: messages whose ``texts`` refer to messages before them, to these: when one of those goes, they go too.
         keep_tools: names of tools whose results are not cleared; their exchanges may still be left out.
         model: whom it is for, for the error.
+        name_of: as for :func:`tokeneff.trim._plan.clearings`.
 
     Raises:
         ContextTooLong: it does not fit without all that may be left out either.
@@ -104,7 +106,8 @@ def fitted(
     tokens, _ = measure(sent)
     if tokens <= limit:
         return Fit(sent, before, gone, tokens)
-    steps = list(_steps(history, before, gone, keep_tools, _Leaning(history, before, leans or {}, keep_tools)))
+    leaning = _Leaning(history, before, leans or {}, keep_tools, name_of)
+    steps = list(_steps(history, before, gone, keep_tools, leaning))
     most = _fit(history, before, gone, steps)
     least, prompt = measure(most.body)
     if least > limit:
@@ -136,14 +139,20 @@ class _Leaning:
     """Texts that refer to others before them, and lose their meaning with them."""
 
     def __init__(
-        self, history: History, texts: Mapping[Path, str], leans: Mapping[int, Collection[int]], keep: Collection[str]
+        self,
+        history: History,
+        texts: Mapping[Path, str],
+        leans: Mapping[int, Collection[int]],
+        keep: Collection[str],
+        name_of: Callable[[str], str] | None,
     ) -> None:
         self._leans = leans
+        self.name_of = name_of
         self._instead: dict[int, dict[Path, str]] = {}
         self._stays: set[int] = set()
         for spot in history.spots:
             if spot.path in texts and spot.message in leans:
-                self._instead.setdefault(spot.message, {})[spot.path] = placeholder(spot.text, ())
+                self._instead.setdefault(spot.message, {})[spot.path] = placeholder(spot, name_of=name_of)
                 if spot.message >= history.arrived or spot.tool in keep:
                     self._stays.add(spot.message)
         self.held = {place for places in leans.values() for place in places}
@@ -172,7 +181,8 @@ def _steps(
 ) -> Iterator[Edit]:
     places = {place for start, stop, _ in gone for place in range(start, stop)}
     done: set[Path] = set()
-    for clearing in clearings(history, texts, tools=keep_tools, held={*places, *leaning.held}):
+    held = {*places, *leaning.held}
+    for clearing in clearings(history, texts, tools=keep_tools, held=held, name_of=leaning.name_of):
         done.add(clearing.path)
         yield Edit({clearing.path: clearing.text})
     for spot in history.spots:
@@ -181,7 +191,7 @@ def _steps(
             continue
         if spot.kind not in ("tool_result", "document") or spot.tool in keep_tools or is_cleared(text):
             continue
-        instead, along = placeholder(text, ()), leaning.without((spot.message,))
+        instead, along = placeholder(spot, name_of=leaning.name_of), leaning.without((spot.message,))
         if along is not None and len(instead) * 2 < len(text):
             yield Edit({**along, spot.path: instead})
     yield from _left_out(history, places, leaning)

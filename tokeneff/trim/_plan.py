@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from hashlib import blake2b
 from threading import Lock
 from typing import Any, NamedTuple, cast
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 from tokeneff._forking import watch
 from tokeneff._plain import fields, items
 from tokeneff.trim._history import History, Path, Spot
+from tokeneff.trim._recalling import hint
 
 KEEP = 3
 """Turns of the model whose results stay: the newest, which it has not seen yet, and two more."""
@@ -50,6 +51,7 @@ def clearings(
     held: Collection[int] = (),
     least: int = LEAST,
     rough: bool = False,
+    name_of: Callable[[str], str] | None = None,
 ) -> tuple[Clearing, ...]:
     """Results that could be left out, oldest first; any number of the newest of these can be taken together.
 
@@ -60,6 +62,7 @@ def clearings(
         held: messages that stay, as others refer to them.
         least: characters of a result below which it stays.
         rough: leave the words out, too: what could be saved at most, told much faster.
+        name_of: gives the name by which a model that can recall fetches a text; it is told of none where there is none.
     """
     if len(history.exchanges) <= keep:
         return ()
@@ -82,29 +85,33 @@ def clearings(
     for spot in reversed(free):
         text = texts.get(spot.path, spot.text)
         own = [] if rough else [word for word in words(text) if word not in elsewhere]
-        instead = placeholder(text, own)
+        instead = placeholder(spot, own, None if rough else name_of)
         if len(instead) * _SHARE <= len(text):
             elsewhere.update(own)
             found.append(Clearing(spot.path, spot.message, instead, len(text) - len(instead)))
     return tuple(reversed(found))
 
 
-_OPENING = "[Left out of this result: "
+_OPENING = "[Left out of this "
 
 
-def placeholder(text: str, words: Collection[str]) -> str:
-    """What stands instead of a result.
+def placeholder(spot: Spot, words: Collection[str] = (), name_of: Callable[[str], str] | None = None) -> str:
+    """What stands instead of a result, or a document: what was there, and how large it was.
 
-    >>> placeholder("a\\nb 12x\\n", ["12x"])
-    '[Left out of this result: 3 lines, 8 characters. Words in it: 12x]'
+    >>> spot = Spot(("messages", 2, "content"), 2, "tool_result", "a\\nb 12x\\n", tool="read")
+    >>> placeholder(spot, ["12x"])
+    '[Left out of this result of read: 3 lines, 8 characters. Words in it: 12x]'
     """
-    told = f"{_OPENING}{text.count(chr(10)) + 1} lines, {len(text)} characters"
-    return f"{told}. Words in it: {' '.join(words)}]" if words else f"{told}]"
+    what = "document" if spot.kind == "document" else f"result of {spot.tool}" if spot.tool else "result"
+    told = f"{_OPENING}{what}: {spot.text.count(chr(10)) + 1} lines, {len(spot.text)} characters"
+    if words:
+        told += f". Words in it: {' '.join(words)}"
+    return f"{told}]" if name_of is None else f"{told}. {hint(name_of(spot.text))}]"
 
 
 def is_cleared(text: str) -> bool:
     """Whether a text stands instead of a result that was left out."""
-    return text.startswith(_OPENING)
+    return text.startswith(_OPENING) and text.endswith("]")
 
 
 def words_of(text: str) -> tuple[str, ...]:
