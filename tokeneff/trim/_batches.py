@@ -47,11 +47,21 @@ class Batch(NamedTuple):
     """Nano-dollars that it was expected to save in all."""
     gone: tuple[tuple[int, int], ...] = ()
     """Exchanges that are left out whole: their first message, and the first behind them, as the caller has them."""
+    names: Mapping[Path, str] = {}
+    """In the vault: of each original text by its path, of messages left out, as JSON, by their row in ``gone``."""
 
     def packed(self) -> bytes:
         """As bytes."""
         texts = [[list(path), text] for path, text in self.texts.items()]
-        value = {"v": VERSION, "texts": texts, "saved": self.saved, "gain": self.gain, "gone": self.gone}
+        names = [[list(path), name] for path, name in self.names.items()]
+        value = {
+            "v": VERSION,
+            "texts": texts,
+            "saved": self.saved,
+            "gain": self.gain,
+            "gone": self.gone,
+            "names": names,
+        }
         return json.dumps(value, separators=(",", ":")).encode()
 
     @classmethod
@@ -63,7 +73,8 @@ class Batch(NamedTuple):
                 return None
             texts = {tuple(path): text for path, text in value["texts"] if isinstance(text, str) and text.strip()}
             gone = tuple((int(start), int(stop)) for start, stop in value["gone"])
-            return cls(texts, int(value["saved"]), int(value["gain"]), gone)
+            names = {tuple(path): str(name) for path, name in value["names"]}
+            return cls(texts, int(value["saved"]), int(value["gain"]), gone, names)
         except (ValueError, KeyError, TypeError):
             return None
 
