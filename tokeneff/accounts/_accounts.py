@@ -189,7 +189,8 @@ class Accounts:
             seen.settled = Settled(total, tokens.cache_read, tokens.cache_write, hour, head, parts, answer)
             if facts.id and opened.keeps_replies:
                 self._sessions.answered(place.session, seen, facts.id)
-        if total is not None and tokens.input_source == "provider" and closing.prompt.pieces:
+        whole = facts.managed is None  # or the provider counted something else than it was sent
+        if total is not None and tokens.input_source == "provider" and closing.prompt.pieces and whole:
             self._counter.learn(closing.prompt, opened.model, opened.provider, total, opened.session)
 
 

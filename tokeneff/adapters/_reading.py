@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from tokeneff._flow import UNKNOWN, Call, Ending, Facts, Tokens, Written
 from tokeneff._plain import count, sound
+from tokeneff._values import Managed
 
 Body = Mapping[str, Any]
 _NOTHING: Body = {}
@@ -46,6 +47,7 @@ class BaseReader:
         "fingerprint",
         "finish",
         "id",
+        "managed",
         "model",
         "pieces",
         "seen",
@@ -65,6 +67,7 @@ class BaseReader:
         self.fingerprint: str | None = None
         self.finish: dict[int, str] = {}
         self.tokens: Tokens | None = None
+        self.managed: Managed | None = None
         self.pieces: list[str] = []
         """Text as it came."""
         self.thoughts: list[str] = []
@@ -141,6 +144,7 @@ class BaseReader:
             self.conversation(),
             self._messages(),
             self.written(),
+            self.managed,
         )
         return tokens, facts
 

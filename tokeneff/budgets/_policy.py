@@ -146,7 +146,8 @@ class Guards:
     def _settlement(self, outcome: Outcome, admitted: Admitted, held: Amounts, settling: Settling) -> Settlement:
         bound, asked, tokens = admitted.bound, admitted.asked, outcome.tokens
         try:
-            if tokens.input_source == "provider" and tokens.input_tokens and self._learns():
+            whole = outcome.facts.managed is None  # or the provider counted something else than it was sent
+            if whole and tokens.input_source == "provider" and tokens.input_tokens and self._learns():
                 settling.learn(bound, asked, tokens.input_tokens)
             return settling.of(outcome, asked, bound, held)
         except Exception as fault:  # noqa: BLE001 - our fault: what was held is what it may have cost

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from tokeneff._flow import Call, Tokens
 from tokeneff._plain import count
+from tokeneff._values import Managed
 from tokeneff.adapters import Attributes, Endpoint
 from tokeneff.adapters._reading import BaseReader, first_count, part, text
 from tokeneff.adapters._routes import no_attributes
@@ -15,12 +16,16 @@ from tokeneff.adapters.openai._request import numbers, strings
 
 Body = Mapping[str, Any]
 
+_BILLED = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+
 
 def tokens_of(usage: Body) -> Tokens | None:
     """Counts of a usage object, made inclusive: ``input_tokens`` leaves out what was read from or written to the cache.
 
     Source: "Prompt caching", Claude docs: total input = input_tokens + cache_read + cache_creation.
     """
+    if usage.get("iterations"):
+        usage = _with_compaction(usage)
     fresh = count(usage.get("input_tokens"))
     written = count(usage.get("cache_creation_input_tokens"))
     read = count(usage.get("cache_read_input_tokens"))
@@ -39,6 +44,25 @@ def tokens_of(usage: Body) -> Tokens | None:
         input_source="unknown" if fresh is None else "provider",
         output_source="unknown" if got is None else "provider",
     )
+
+
+def _with_compaction(usage: Body) -> Body:
+    """With what the provider's own summary of the history used, which is billed and not in the totals.
+
+    Source: ``BetaUsage.iterations`` of the SDK: "A compaction entry's tokens are not included in the top-level usage".
+    """
+    iterations = usage.get("iterations")
+    known = cast("list[object]", iterations) if isinstance(iterations, list) else []
+    entries = [part({"one": one}, "one") for one in known]
+    more = [entry for entry in entries if entry.get("type") == "compaction"]
+    if not more:
+        return usage
+    found = dict(usage)
+    for name in _BILLED:
+        counts = [count(entry.get(name)) for entry in (usage, *more)]
+        if any(known is not None for known in counts):
+            found[name] = sum(known or 0 for known in counts)
+    return found
 
 
 class MessagesReader(BaseReader):
@@ -62,11 +86,13 @@ class MessagesReader(BaseReader):
         for number, block in enumerate(cast("list[object]", blocks) if isinstance(blocks, list) else ()):
             if type(block) is dict or isinstance(block, Mapping):
                 self._say(cast("Body", block), number)
+                self._compact(cast("Body", block))
 
     def _message(self, data: Body) -> None:
         usage = part(data, "usage")
         if usage:
             self._use(usage)
+        self._manage(data)
         reason = text(data.get("stop_reason"))
         if reason is not None:
             self.finish[0] = reason
@@ -91,6 +117,7 @@ class MessagesReader(BaseReader):
                     self.thoughts.append(said)
         elif kind == "content_block_start":
             block = part(event, "content_block")
+            self._compact(block)
             if "name" in block or block.get("text"):
                 self._say(block, event.get("index"))
         elif kind == "message_start":
@@ -101,6 +128,7 @@ class MessagesReader(BaseReader):
             usage = part(event, "usage")
             self._final = self._final or usage.get("output_tokens") is not None
             self._use(usage)
+            self._manage(event)
             reason = text(part(event, "delta").get("stop_reason"))
             if reason is not None:
                 self.finish[0] = reason
@@ -109,6 +137,21 @@ class MessagesReader(BaseReader):
         elif kind == "completion":
             self._say(event, 0)
         return event
+
+    def _manage(self, data: Body) -> None:
+        """What was left out of the history."""
+        if not data.get("context_management"):
+            return
+        edits = part(data, "context_management").get("applied_edits")
+        known = [part({"edit": edit}, "edit") for edit in cast("list[object]", edits or [])]
+        if known:
+            tokens = sum(count(edit.get("cleared_input_tokens")) or 0 for edit in known)
+            results = sum(first_count(edit, "cleared_tool_uses", "cleared_thinking_turns") or 0 for edit in known)
+            self.managed = Managed(tokens, results, self.managed is not None and self.managed.compacted)
+
+    def _compact(self, block: Body) -> None:
+        if block.get("type") == "compaction":
+            self.managed = (self.managed or Managed())._replace(compacted=True)
 
     def _use(self, usage: Body) -> None:
         """Later counts are cumulative and win; a null says nothing."""

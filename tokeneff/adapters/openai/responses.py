@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from tokeneff._flow import UNKNOWN, Call, Tokens
+from tokeneff._values import Managed
 from tokeneff.adapters import Attributes, Endpoint
 from tokeneff.adapters._reading import BaseReader, part, text
 from tokeneff.adapters.openai import _content
@@ -47,6 +48,8 @@ class ResponsesReader(BaseReader):
         if reason is not None:
             self.finish[0] = reason
         items = data.get("output")
+        if _compacted(items):
+            self.managed = Managed(compacted=True)
         if items and not self.pieces and not self.thoughts:
             self.calls.clear()
             self._items(items)
@@ -101,6 +104,11 @@ class ResponsesReader(BaseReader):
                 words = text(said.get("text")) or text(said.get("refusal"))
                 if words:
                     (self.thoughts if reasons else self.pieces).append(words)
+
+
+def _compacted(items: object) -> bool:
+    found = cast("list[object]", items) if isinstance(items, list) else ()
+    return any(part({"item": item}, "item").get("type") == "compaction" for item in found)
 
 
 def _finish_reason(response: Body) -> str | None:
