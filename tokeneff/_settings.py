@@ -67,7 +67,7 @@ class Settings:
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
         self.guards: Guards = self._guards(arguments)
         cached, placed = self._cache(arguments.get("cache"))
-        below = [*self._trim(arguments.get("trim")), *placed, self.guards.policy]
+        below = [*self._trim(arguments.get("trim"), bool(placed)), *placed, self.guards.policy]
         self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, *cached, *below)
         import_whole("httpx2")
         if self.ledger is not None or self.telemetry.observed() or arguments.get("budget") or len(below) > 1 or cached:
@@ -98,12 +98,12 @@ class Settings:
 
         return policies_of(given, self.prices, lambda: self.policies)
 
-    def _trim(self, given: Any) -> list[Policy]:
+    def _trim(self, given: Any, placed: bool) -> list[Policy]:
         if given is None or given is False:
             return []
         from tokeneff.trim import policies_of
 
-        return policies_of(given, self.prices)
+        return policies_of(given, self.prices, placed)
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""

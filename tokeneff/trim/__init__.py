@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["Trim", "normalised", "policies_of"]
 
 
-def policies_of(given: object, prices: Prices) -> list[Policy]:
+def policies_of(given: object, prices: Prices, placed: bool = False) -> list[Policy]:
     """The policies of ``trim=``; none where nothing is to be trimmed.
 
     Args:
         given: what was given. prices: what tokens cost.
+        placed: whether breakpoints are set further down where the caller sets none.
 
     Raises:
         TypeError, ValueError, StoreError: an argument is wrong; the text says what to write.
@@ -27,4 +28,4 @@ def policies_of(given: object, prices: Prices) -> list[Policy]:
         return []
     from tokeneff.trim._policy import Trimming
 
-    return [Trimming(trim, prices).policy]
+    return [Trimming(trim, prices, placed).policy]

@@ -101,8 +101,8 @@ class Verdict(NamedTuple):
 
     first: int
     """This option and all newer ones."""
-    anchor: int | None
-    """Where a breakpoint has the part before the edits read."""
+    anchor: Mark | None
+    """A breakpoint that has the part before the edits read."""
     saved: int
     """Tokens."""
     extra: int
@@ -179,16 +179,19 @@ def _weighed(case: Case, first: int, cost: int) -> Verdict:
     return Verdict(first, anchor, saved, extra, gain)
 
 
-def _anchor(case: Case, piece: int) -> int | None:
-    """The newest place before an edit where a breakpoint can be, if there is room for one and none is there."""
+def _anchor(case: Case, piece: int) -> Mark | None:
+    """A breakpoint at the newest place before an edit that can have one, if there is room for it and none is there."""
     marks = case.ours.marks
     if case.rule.engine != "marks" or len(marks) >= case.rule.marks:
         return None
     found = max((place for place in case.anchors if place < piece), default=None)
-    return None if found is None or any(mark.piece == found for mark in marks) else found
+    if found is None or any(mark.piece == found for mark in marks):
+        return None
+    # What is kept for longer has to come first.
+    return Mark(found, next((mark.ttl for mark in marks if mark.piece > found), None))
 
 
-def edited(pieces: Pieces, chosen: Sequence[Option], anchor: int | None = None) -> Pieces:
+def edited(pieces: Pieces, chosen: Sequence[Option], anchor: Mark | None = None) -> Pieces:
     """A request as a cache would see it with these options taken."""
     gone = dict[int, int]()
     for option in chosen:
@@ -201,5 +204,5 @@ def edited(pieces: Pieces, chosen: Sequence[Option], anchor: int | None = None) 
         before = max(pieces.ends[place] - less, before)
         ends.append(before)
         chain.append(blake2b(pieces.chain[place], digest_size=16, person=b"tokeneff.trim").digest())
-    marks = pieces.marks if anchor is None else tuple(sorted((*pieces.marks, Mark(anchor))))
+    marks = pieces.marks if anchor is None else tuple(sorted((*pieces.marks, anchor)))
     return pieces._replace(chain=tuple(chain), ends=tuple(ends), marks=marks)

@@ -6,11 +6,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokeneff._forking import watch
 from tokeneff.promptcache import Pieces, rule_of
+from tokeneff.promptcache._additions import anthropic_own
 from tokeneff.tokens import Prompt, counter
+from tokeneff.trim._anchoring import anchored, anchors_of, usual
 from tokeneff.trim._arriving import Arrived, Arriving
 from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import replaced
@@ -46,6 +49,8 @@ class Asked(NamedTuple):
     """Input tokens, as expected."""
     most: int | None
     """That may be sent."""
+    placed: bool = False
+    """Whether breakpoints are set further down where the caller sets none."""
 
 
 class Trimmed(NamedTuple):
@@ -93,7 +98,7 @@ class Market:
 
     def __init__(self, trim: Trim, memo: Memo, prices: Prices, scope: str) -> None:
         self._trim, self._prices = trim, prices
-        self._planner = Planner(memo, tools=trim.keep_tools, scope=scope, anchors=False)
+        self._planner = Planner(memo, tools=trim.keep_tools, scope=scope)
         self.arriving = Arriving(
             memo, Vault(memo, scope), counter().text, trim.kinds, scope=scope, keep_tools=trim.keep_tools
         )
@@ -116,7 +121,7 @@ class Market:
         """
         history, at = asked.history, time.time()
         rule = rule_of(asked.model, asked.site.provider)
-        plain = aligned(asked.prompt, history.dialect, history.body, asked.total)
+        plain = _aligned(asked, asked.prompt, history.body, asked.total)
         first = len(plain.chain) - len(history.messages) + history.arrived
         arrived = self._arrived(asked, may_shorten(rule, plain, first))
         with self.guard:
@@ -125,11 +130,15 @@ class Market:
         rates = self._prices.rates(asked.model, asked.site.provider, asked.site.host, at, asked.total)
         planned: Planned | None = None
         if rates is not None and self._trim.history:
-            pieces = self._pieces(asked, plain)
+            pieces, placed = self._pieces(asked, plain), _is_placed(asked, asked.prompt)
+            # Breakpoints that are set further down are set where they pay anew for each request.
+            anchors = None if placed else partial(anchors_of, rule=rule)
             planned = self._planner.plan(
-                Request(history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans)
+                Request(history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans, anchors=anchors)
             )
             texts, body = planned.texts, planned.body
+            if planned.anchor is not None and not placed:
+                body = anchored(body, planned.pieces, planned.anchor)
         else:
             texts, body = arrived.texts, replaced(history, arrived.texts) if arrived.texts else history.body
         after = asked.total if body is history.body else self._expected(asked, body)
@@ -178,6 +187,17 @@ class Market:
         def pieces(body: Mapping[str, Any]) -> Pieces:
             prompt = counter().prompt(asked.history.dialect, body, asked.model)
             total = sum(piece.tokens for piece in prompt.pieces) * plain.total // own
-            return aligned(prompt, asked.history.dialect, body, total)
+            return _aligned(asked, prompt, body, total)
 
         return pieces
+
+
+def _aligned(asked: Asked, prompt: Prompt, body: Mapping[str, Any], total: int) -> Pieces:
+    found = aligned(prompt, asked.history.dialect, body, total)
+    return usual(found) if _is_placed(asked, prompt) else found
+
+
+def _is_placed(asked: Asked, prompt: Prompt) -> bool:
+    """Whether the breakpoints of a request are set further down."""
+    marked = any(piece.marked for piece in prompt.pieces)
+    return asked.placed and not anthropic_own(asked.history.body, marked)

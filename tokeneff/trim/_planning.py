@@ -45,6 +45,9 @@ class Request(NamedTuple):
     """Messages whose ``texts`` refer to messages before them, to these: as long as they do, those stay."""
     most: int | None = None
     """Tokens that it may have."""
+    anchors: Callable[[Mapping[str, Any], Pieces], Sequence[int]] | None = None
+    """Of what is sent of it: pieces that a breakpoint of ours could end; unless given: of all messages that the model
+    did not write."""
 
 
 class Planned(NamedTuple):
@@ -56,8 +59,8 @@ class Planned(NamedTuple):
     """With the anchor."""
     batch: Batch | None = None
     """What was decided with this request."""
-    anchor: int | None = None
-    """The message at whose end a breakpoint is to be added, for this request alone."""
+    anchor: Mark | None = None
+    """A breakpoint among those of ``pieces`` that is to be added to the body, for this request alone."""
 
 
 class Planner:
@@ -66,14 +69,11 @@ class Planner:
     Args:
         store: where decisions are kept. keep: turns of the model whose results stay.
         tools: names of those whose results always stay. scope: whose requests these are.
-        anchors: whether a breakpoint may be added.
     """
 
-    def __init__(
-        self, store: Store, *, keep: int = KEEP, tools: Collection[str] = (), scope: str = "", anchors: bool = True
-    ) -> None:
+    def __init__(self, store: Store, *, keep: int = KEEP, tools: Collection[str] = (), scope: str = "") -> None:
         self._batches = Batches(store, scope)
-        self._keep, self._tools, self._anchors = keep, frozenset(tools), anchors
+        self._keep, self._tools = keep, frozenset(tools)
         self.guard = threading.Lock()
         self._courses: OrderedDict[bytes, Course] = OrderedDict()
         watch(self)
@@ -129,7 +129,7 @@ class Planner:
             (),
             request.outlook.turns(course.turns),
             request.at,
-            _anchors(request.history, _places(request.history, before.pieces, batch)) if self._anchors else (),
+            _anchors(request, before, batch),
             request.most,
         )
         # Most requests are not worth looking at all their words.
@@ -166,9 +166,7 @@ class Planner:
         held = self._batches.add(request.history, batch)
         if (held.texts, held.gone) != (batch.texts, batch.gone):  # somebody else was first
             return self._rendered(request, held)
-        return planned._replace(
-            batch=held, anchor=_message(_places(request.history, planned.pieces, held), verdict.anchor)
-        )
+        return planned._replace(batch=held)
 
     def _before(self, history: History) -> Course | None:
         """The conversation up to the request that this one goes on from."""
@@ -253,21 +251,21 @@ def _options(
     return options, starts
 
 
-def _anchors(history: History, places: Mapping[int, int]) -> list[int]:
-    """Pieces of messages that the model did not write."""
+def _anchors(request: Request, before: Planned, batch: Batch) -> Sequence[int]:
+    """Pieces that a breakpoint of ours could end."""
+    if request.anchors is not None:
+        return request.anchors(before.body, before.pieces)
+    messages = request.history.messages
     return [
         piece
-        for place, piece in places.items()
-        if (fields(history.messages[place]) or {}).get("role") in ("user", "tool")
+        for place, piece in _places(request.history, before.pieces, batch).items()
+        if (fields(messages[place]) or {}).get("role") in ("user", "tool")
     ]
-
-
-def _message(places: Mapping[int, int], anchor: int | None) -> int | None:
-    return next((place for place, piece in places.items() if piece == anchor), None)
 
 
 def _anchored(planned: Planned, verdict: Verdict) -> Planned:
     if verdict.anchor is None:
         return planned
     pieces = planned.pieces
-    return planned._replace(pieces=pieces.marked((*pieces.marks, Mark(verdict.anchor)), pieces.implicit))
+    marked = pieces.marked((*pieces.marks, verdict.anchor), pieces.implicit)
+    return planned._replace(pieces=marked, anchor=verdict.anchor)

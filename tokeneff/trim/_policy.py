@@ -16,6 +16,7 @@ from tokeneff._values import Trimming as Told
 from tokeneff.cache._codec import Codec
 from tokeneff.context import current_overrides
 from tokeneff.errors import ContextTooLong, TokeneffError
+from tokeneff.promptcache._means import means_of
 from tokeneff.tokens import counter
 from tokeneff.trim._limit import window_of
 from tokeneff.trim._market import Asked, Market, Trimmed
@@ -40,13 +41,14 @@ class Trimming:
 
     Args:
         trim: what was asked for. prices: what tokens cost.
+        placed: whether breakpoints are set further down where the caller sets none.
 
     Raises:
         StoreError: there is no such store; the text says what to write or install.
     """
 
-    def __init__(self, trim: Trim, prices: Prices) -> None:
-        self._trim, self._prices = trim, prices
+    def __init__(self, trim: Trim, prices: Prices, placed: bool = False) -> None:
+        self._trim, self._prices, self._placed = trim, prices, placed
         store = open_memo_store(trim.store)
         self._instant = store.instant
         self._memo = Memo(GuardedMemoStore(store), Codec(trim.key))
@@ -104,7 +106,9 @@ class Trimming:
         name = None if session is None else str(session)
         total, _ = counter().expected(prompt, model, site.provider, name)
         most = self._trim.max_input_tokens
-        return Asked(history, prompt, model, site, name, total, window_of(model, body) if most is None else most)
+        most = window_of(model, body) if most is None else most
+        placed = self._placed and dialect == "messages" and means_of(call.family.name, site).marks
+        return Asked(history, prompt, model, site, name, total, most, placed)
 
     def _held_out(self, asked: Asked) -> bool:
         share = self._trim.holdout
