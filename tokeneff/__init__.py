@@ -22,6 +22,7 @@ from tokeneff.errors import (
     OtelAlreadyConfigured,
     PricesError,
     PriceUnknown,
+    RunawayRepetition,
     StoreError,
     TokeneffError,
     UnsupportedClient,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from tokeneff.prices import Cost, Prices
     from tokeneff.tokens import TokenCount, count
     from tokeneff.totals import Latency, Total, Usage
-    from tokeneff.trim import Trim
+    from tokeneff.trim import Output, Trim
 
 __all__ = [
     "Budget",
@@ -53,6 +54,7 @@ __all__ = [
     "LedgerError",
     "OtelAlreadyConfigured",
     "OtelSetup",
+    "Output",
     "PriceUnknown",
     "Prices",
     "PricesError",
@@ -97,6 +99,7 @@ _LATER = {
     "Latency": "tokeneff.totals",
     "Total": "tokeneff.totals",
     "Usage": "tokeneff.totals",
+    "Output": "tokeneff.trim",
     "Trim": "tokeneff.trim",
 }
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from tokeneff.errors import BudgetExceeded
+from tokeneff.errors import CUTS
 
 if TYPE_CHECKING:
+    from tokeneff._metering import Metering
     from tokeneff._watch import WatchedAsyncStream
-    from tokeneff.budgets._meter import Meter
 
 
 class AsyncChunks:
@@ -35,7 +35,7 @@ class AsyncChunks:
         except StopAsyncIteration:
             await watched.end("read")
             raise
-        except BudgetExceeded:
+        except CUTS:
             await watched.cut()
             raise
         except BaseException as error:
@@ -43,7 +43,7 @@ class AsyncChunks:
             raise
         try:
             watched.saw(chunk)
-        except BudgetExceeded:
+        except CUTS:
             await watched.cut()
             raise
         return chunk
@@ -54,7 +54,7 @@ class AsyncChunks:
             await close()
 
 
-async def _stand_still(meter: Meter, reader: Any) -> None:
+async def _stand_still(meter: Metering, reader: Any) -> None:
     """Wait for a store without blocking the event loop; raises BudgetExceeded where a budget has no room for more."""
     import anyio.to_thread
 

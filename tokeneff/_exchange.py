@@ -13,8 +13,8 @@ from tokeneff._flow import Attempt, Call, Ending, Failure, Outcome, Tokens
 from tokeneff._log import log_once
 
 if TYPE_CHECKING:
+    from tokeneff._metering import Metering
     from tokeneff.adapters import Reader
-    from tokeneff.budgets._meter import Meter
 
 SKIP = object()
 """What a stream event is turned into that the caller must not see."""
@@ -61,8 +61,8 @@ class Exchange:
         self.response: Any = None
         self.live: Any = None
         """The watch inside a response that is still coming."""
-        self.meter: Meter | None = None
-        """Who watches what a stream costs, if somebody does."""
+        self.meter: Metering | None = None
+        """Who watches a stream as it comes and may cut it, if somebody does."""
         self.kept = False
         """Whether the reply is one that was kept, for which nothing was used: what it does not say is not estimated."""
         self.tape = call.tape

@@ -16,9 +16,10 @@ from tokeneff._settings import Settings
 from tokeneff._watch import WatchedAsyncStream, WatchedBody, WatchedStream
 from tokeneff.adapters import Family
 from tokeneff.context import current_tags
-from tokeneff.errors import BudgetExceeded
+from tokeneff.errors import BudgetExceeded, RunawayRepetition
 
 _RAW = "X-Stainless-Raw-Response"
+_CUTS = (BudgetExceeded, RunawayRepetition)
 
 
 def make_call(
@@ -168,7 +169,7 @@ def _told(items: Iterator[Any], live: WatchedStream) -> Iterator[Any]:
             if item is not SKIP:
                 yield item
     except Exception as error:
-        if type(error) is BudgetExceeded:
+        if type(error) in _CUTS:
             live.close()
         live.end("failed", error)
         raise
@@ -181,7 +182,7 @@ async def _atold(items: AsyncIterator[Any], live: WatchedAsyncStream) -> AsyncIt
             if item is not SKIP:
                 yield item
     except Exception as error:
-        if type(error) is BudgetExceeded:
+        if type(error) in _CUTS:
             await live.aclose()
         await live.end("failed", error)
         raise

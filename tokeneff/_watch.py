@@ -22,10 +22,11 @@ from tokeneff._drive import settle
 from tokeneff._exchange import ENDS_WITH_ITS_EVENT, Exchange
 from tokeneff._flow import Ending, Outcome, Run
 from tokeneff._log import log_once
-from tokeneff.errors import BudgetExceeded
+from tokeneff.errors import CUTS
 
 if TYPE_CHECKING:
     from tokeneff._flow import Failure
+    from tokeneff._metering import Metering
     from tokeneff._sse import Scout
     from tokeneff.cache._feed import Feed
     from tokeneff.cache._feed_async import AsyncFeed
@@ -38,17 +39,8 @@ class WatchedBody:
     """What is common to a body read blocking and one read awaiting."""
 
     __slots__ = (
-        "__weakref__",
-        "_body",
-        "_encoding",
-        "_kept",
-        "_key",
-        "_kind",
-        "_newest",
-        "_scout",
-        "_size",
-        "exchange",
-        "feed",
+        *("__weakref__", "_body", "_encoding", "_kept", "_key", "_kind", "_newest", "_scout", "_size"),
+        *("exchange", "feed"),
     )
 
     def __init__(self, body: Any, exchange: Exchange, response: Any, feed: Feed | AsyncFeed | None = None) -> None:
@@ -92,11 +84,11 @@ class WatchedBody:
         except Exception as fault:  # noqa: BLE001 - an event that we misread is still the caller's
             log_once(("event", type(exchange.reader)), "a stream event could not be read: %r", fault, exc_info=fault)
         if exchange.meter is not None and self._scout is None:
-            exchange.meter.heard(exchange.reader)
+            self._hear(exchange.meter, exchange.reader)
         return data
 
     def saw(self, chunk: bytes) -> None:
-        """Bytes that came for the caller. Raises BudgetExceeded where a budget has no room for more."""
+        """Bytes that came for the caller. Raises what cuts a stream where no more of it is to be read."""
         self._newest = chunk
         exchange = self.exchange
         if exchange.first is None:
@@ -109,7 +101,15 @@ class WatchedBody:
             if self._size > _KEEP:
                 self._kept = None
         if self._scout is not None and exchange.meter is not None and self._scout.read(chunk):
-            exchange.meter.heard(self._scout.reader)
+            self._hear(exchange.meter, self._scout.reader)
+
+    def _hear(self, meter: Metering, reader: Any) -> None:
+        try:
+            meter.heard(reader)
+        except CUTS:
+            if self.feed is not None:
+                self.feed.cut()  # for those as well who read along
+            raise
 
     @property
     def reads(self) -> Any:
@@ -222,9 +222,7 @@ class WatchedStream(WatchedBody):
                     yield chunk
         except GeneratorExit:
             raise
-        except BudgetExceeded as error:
-            if self.feed is not None:
-                self.feed.cut()
+        except CUTS as error:
             self._body.close()  # at once: the caller may take a while to close the response
             self.end("broken_off", error)
             raise
@@ -268,7 +266,7 @@ class WatchedAsyncStream(WatchedBody):
             await self.end(ending, error)
 
     async def cut(self) -> None:
-        """A budget has no room for more of it, whoever reads it."""
+        """No more of it is to be read, whoever reads it."""
         if self.feed is not None:
             self.feed.cut()
         await self.aclose()

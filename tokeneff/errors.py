@@ -9,6 +9,7 @@
     ├── StoreError              what was named as a store is none                           (also a ValueError)
     ├── CacheMiss               a call was to be answered from the cache alone, and nothing was kept
     ├── ContextTooLong          a request has more tokens than may be sent, even without all that may be left out
+    ├── RunawayRepetition       a stream said the same over and over, and was cut
     └── BudgetExceeded          a call did not fit a budget, and was not sent or was cut off
         ├── PriceUnknown        a budget in USD cannot bound a model without a price
         └── BudgetUnavailable   the store cannot be asked, and its owner chose that calls wait for it
@@ -160,6 +161,43 @@ class ContextTooLong(TokeneffError):
         of = ", ".join(f"{name} {size:,}" for name, size in self.parts.items() if size)
         text += f": {of}" if of else ""
         super().__init__(f"{text}. Send less of the largest of these, or set a higher Trim(max_input_tokens=…)")
+
+
+class RunawayRepetition(TokeneffError):
+    """A stream said the same over and over and was cut (``Trim(output=tokeneff.Output(stop_repetition=True))``); what
+    had come until then is charged.
+
+    Example::
+
+        try:
+            for chunk in client.chat.completions.create(..., stream=True):
+                ...
+        except tokeneff.RunawayRepetition as error:
+            print(error)               # a stream was cut: the last 8,000 characters of its text are one unit of 24 …
+            print(error.partial.text)  # what had come
+
+    Args:
+        unit: what was repeated. times: how often, when that was noticed.
+        where: in what: ``"text"``, ``"reasoning"``, ``"tool call"``.
+        partial: what of the stream was received before it was cut.
+    """
+
+    def __init__(
+        self,
+        unit: str = "",
+        times: int = 0,
+        where: Literal["text", "reasoning", "tool call"] = "text",
+        partial: Written | None = None,
+    ) -> None:
+        self.unit = unit
+        self.times = times
+        self.where: Literal["text", "reasoning", "tool call"] = where
+        self.partial = partial
+        whose = {"text": "its text", "reasoning": "its reasoning", "tool call": "a tool call's arguments"}[where]
+        super().__init__(
+            f"a stream was cut: the last {len(unit) * times:,} characters of {whose} are the same {len(unit):,} "
+            f"characters, {times:,} times over; what it repeats is in this error's unit, what had come in its partial"
+        )
 
 
 class BudgetExceeded(TokeneffError):
@@ -322,3 +360,7 @@ class BudgetUnavailable(BudgetExceeded):
 
 class StoreUnavailable(Exception):
     """A store could not be asked, or not in time. Not raised to callers: what happens then is their choice."""
+
+
+CUTS: tuple[type[TokeneffError], ...] = (BudgetExceeded, RunawayRepetition)
+"""What cuts a stream where it is raised while that is read."""
