@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,7 @@ class Accounting:
         ledger: where each settled call is recorded, or ``None``.
         observed: whether anybody looks at accounts beside the ledger.
         mask: what messages pass before a ledger that keeps content keeps them.
+        trims: whether what is sent may be less than what the caller wrote: an account is of what was sent.
     """
 
     def __init__(
@@ -37,8 +39,11 @@ class Accounting:
         ledger: Ledger | None,
         observed: Callable[[], bool],
         mask: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        *,
+        trims: bool = False,
     ) -> None:
         self._make = accounts
+        self._trims = trims
         self._accounts: Accounts | None = None
         self._ledger = ledger
         self._building: Any = None
@@ -52,8 +57,12 @@ class Accounting:
             return (yield from forward(call))
         began = time.time()
         site = call.family.site(call.client)
-        opened = self._open(call, site, began) if call.endpoint.model else None
+        opened = self._open(call, site, began) if call.endpoint.model and not self._trims else None
         outcome = yield from forward(call)
+        if call.endpoint.model and self._trims:
+            # What was left out is known only now. What is learnt of counts, and which prefix was repeated, is of the
+            # request that the provider has seen.
+            opened = self._open(_as_sent(call, outcome), site, began)
         if outcome.served is not None and outcome.served.saved is not None:
             account = _FREE  # of no session either: its provider has seen nothing
         else:
@@ -92,6 +101,14 @@ class Accounting:
         except Exception as fault:  # noqa: BLE001 - as above
             log_once(("account settled", type(fault)), "the account of a call could not be settled", exc_info=fault)
             return None
+
+
+def _as_sent(call: Call, outcome: Outcome) -> Call:
+    if outcome.sent is None or outcome.trimmed is None or outcome.trimmed.said != "trimmed":
+        return call
+    options = copy.copy(call.options)
+    options.json_data, options.extra_json = outcome.sent, None
+    return call.with_(options=options)
 
 
 def asked(call: Call, site: Site, at: float) -> Asked:
