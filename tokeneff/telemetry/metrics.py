@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tokeneff._flow import Guard
     from tokeneff.telemetry.cache import CacheInstruments
     from tokeneff.telemetry.gauges import BudgetInstruments
+    from tokeneff.telemetry.trimming import TrimInstruments
 
 INFERENCE = frozenset(("chat", "text_completion", "generate_content"))
 _COUNTER_NAMES = {
@@ -113,6 +114,7 @@ class Instruments:
         meter.create_observable_counter(names.LOST_METRIC, [callback], "{token}", text)
         self._budgets: BudgetInstruments | None = None
         self._cache: CacheInstruments | None = None
+        self._trim: TrimInstruments | None = None
 
     def record(self, call: Call, outcome: Outcome, start: Mapping[str, Any], scope: Any, extra: Extra) -> None:
         """Take note of a call that is over; it is recorded when a reader next collects, or many have come together."""
@@ -127,6 +129,8 @@ class Instruments:
             self._caching().add({**start, **extra.dimensions}, served)
         if outcome.placed is not None:
             self._caching().placed({**start, **extra.dimensions}, outcome.placed)
+        if outcome.trimmed is not None:
+            self._trimming().add({**start, **extra.dimensions}, outcome.trimmed)
         used = call.endpoint.model and (served is None or served.saved is None)
         first, last = outcome.first_chunk, outcome.last_chunk
         # One value a stream, the mean over its chunks: a record per chunk is what makes the peers' streams slow.
@@ -190,6 +194,15 @@ class Instruments:
             with _lock:
                 cache = self._cache = self._cache or CacheInstruments(self._meter)
         return cache
+
+    def _trimming(self) -> TrimInstruments:
+        trim = self._trim
+        if trim is None:
+            from tokeneff.telemetry.trimming import TrimInstruments
+
+            with _lock:
+                trim = self._trim = self._trim or TrimInstruments(self._meter)
+        return trim
 
     def _record(self, ended: _Ended) -> None:
         dimensions = {**ended.start, **ended.extra.dimensions}
