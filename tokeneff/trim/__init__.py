@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokeneff.trim._output import Output
 from tokeneff.trim._trim import Trim, normalised
 
 if TYPE_CHECKING:
     from tokeneff._flow import Policy
     from tokeneff.prices import Prices
 
-__all__ = ["Trim", "normalised", "policies_of"]
+__all__ = ["Output", "Trim", "normalised", "policies_of"]
 
 
 def policies_of(given: object, prices: Prices, placed: bool = False) -> list[Policy]:
