@@ -18,6 +18,8 @@ from tokeneff.trim._gate import FLOOR, Case, Course, Option, Verdict, decide
 from tokeneff.trim._history import Exchange, History, Path
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._plan import KEEP, Clearing, clearings
+from tokeneff.trim._restoring import with_originals
+from tokeneff.trim._vault import Vault
 
 _MOST_COURSES = 512
 _DENSE = 9, 20
@@ -69,13 +71,27 @@ class Planner:
     Args:
         store: where decisions are kept. keep: turns of the model whose results stay.
         tools: names of those whose results always stay. scope: whose requests these are.
+        vault: where originals are kept. recall: whether the model is told how to fetch them from there.
     """
 
-    def __init__(self, store: Store, *, keep: int = KEEP, tools: Collection[str] = (), scope: str = "") -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        keep: int = KEEP,
+        tools: Collection[str] = (),
+        scope: str = "",
+        vault: Vault | None = None,
+        recall: bool = False,
+    ) -> None:
         self._batches = Batches(store, scope)
+        self._vault = vault
+        self.name_of = vault.name_of if vault is not None and recall else None
         self._keep, self._tools = keep, frozenset(tools)
         self.guard = threading.Lock()
         self._courses: OrderedDict[bytes, Course] = OrderedDict()
+        self.fresh = Course()
+        """How a conversation begins."""
         watch(self)
 
     def plan(self, request: Request) -> Planned:
@@ -88,10 +104,24 @@ class Planner:
         found = self._rendered(request, batch)
         spoken = any(exchange.stop for exchange in history.exchanges)
         if not again and (course is not None or not spoken):
-            found = self._decided(request, batch, found, course or Course())
-        after = (course or Course()).after(request.rule, request.rates, request.plain, found.pieces, request.at)
-        self._note(history, after)
+            found = self._decided(request, batch, found, course or self.fresh)
+        after = (course or self.fresh).after(request.rule, request.rates, request.plain, found.pieces, request.at)
+        self._note(history.chain[-1], after)
         return found
+
+    def known(self, history: History) -> tuple[Course, Course | None]:
+        """The conversation up to a request, and with it, if it was sent before."""
+        with self.guard:
+            found = self._courses.get(history.chain[-1])
+        return self._before(history) or self.fresh, found
+
+    def settle(self, chain: Sequence[bytes], course: Course | None) -> None:
+        """The conversation with a request, now that it is over; ``None``: as if it had not been sent."""
+        if course is not None:
+            self._note(chain[-1], course)
+            return
+        with self.guard:
+            self._courses.pop(chain[-1], None)
 
     def standing(self, history: History) -> Batch:
         """What is left out of a request already, before anything is decided with it."""
@@ -99,7 +129,8 @@ class Planner:
 
     def keep(self, history: History, batch: Batch) -> Batch:
         """Keep what somebody else decided with a request, as for a window that is too small; returns what holds."""
-        return self._batches.add(history, batch)
+        batch = batch._replace(names={**self.standing(history).names, **batch.names})
+        return self._add(history, batch)
 
     def prepare(self) -> None:
         """Before a fork: what is known is as good in two processes."""
@@ -142,7 +173,7 @@ class Planner:
         if verdict is None:
             return before
         texts = {one.path: one.text for one in found[starts[verdict.first] :]}
-        new = Batch({**batch.texts, **texts}, verdict.saved, verdict.gain, batch.gone)
+        new = Batch({**batch.texts, **texts}, verdict.saved, verdict.gain, batch.gone, batch.names)
         return self._kept(request, new, before, case, verdict)
 
     def _found(
@@ -151,7 +182,15 @@ class Planner:
         """What could be left out, and of each message its options."""
         places = _places(request.history, before.pieces, batch)
         held = {place for leant in request.leans.values() for place in leant}
-        found = clearings(request.history, before.texts, keep=self._keep, tools=self._tools, held=held, rough=rough)
+        found = clearings(
+            request.history,
+            before.texts,
+            keep=self._keep,
+            tools=self._tools,
+            held=held,
+            rough=rough,
+            name_of=self.name_of,
+        )
         found = [one for one in found if one.message in places]
         options, starts = _options(request.history, before, found, places)
         return found, starts, options
@@ -163,10 +202,13 @@ class Planner:
         after = case.course.after(case.rule, case.rates, case.plain, planned.pieces, case.at)
         if not (after.sound or forced) or planned.pieces.total >= before.pieces.total:
             return before
-        held = self._batches.add(request.history, batch)
+        held = self._add(request.history, batch)
         if (held.texts, held.gone) != (batch.texts, batch.gone):  # somebody else was first
             return self._rendered(request, held)
         return planned._replace(batch=held)
+
+    def _add(self, history: History, batch: Batch) -> Batch:
+        return self._batches.add(history, batch if self._vault is None else with_originals(self._vault, history, batch))
 
     def _before(self, history: History) -> Course | None:
         """The conversation up to the request that this one goes on from."""
@@ -177,10 +219,10 @@ class Planner:
                     return found
         return None
 
-    def _note(self, history: History, course: Course) -> None:
+    def _note(self, digest: bytes, course: Course) -> None:
         with self.guard:
-            self._courses[history.chain[-1]] = course
-            self._courses.move_to_end(history.chain[-1])
+            self._courses[digest] = course
+            self._courses.move_to_end(digest)
             if len(self._courses) > _MOST_COURSES:
                 self._courses.popitem(last=False)
 
