@@ -78,14 +78,15 @@ def refused(model: str) -> tuple[Field, ...]:
     ['thinking', 'output_config.effort', 'speed']
     """
     name = plain_name(model)
-    return next((fields for globs, fields in _REFUSED if _fits(name, globs)), ())
+    return next((fields for globs, fields in _REFUSED if fits(name, globs)), ())
 
 
 def newer_cap(model: str) -> bool:
     """Whether its limit to the output has the newer name only."""
     name = plain_name(model)
-    return _fits(name, _RENAMED) and not _fits(name, ("gpt-5-chat*",))
+    return fits(name, _RENAMED) and not fits(name, ("gpt-5-chat*",))
 
 
-def _fits(name: str, globs: tuple[str, ...]) -> bool:
+def fits(name: str, globs: tuple[str, ...]) -> bool:
+    """Whether a plain name is one of these patterns (* and ? as in file names)."""
     return any(fnmatchcase(name, glob) for glob in globs)
