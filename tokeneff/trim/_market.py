@@ -23,7 +23,9 @@ from tokeneff.trim._limit import Fit, fitted, measure_of
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._planning import Planned, Planner, Request, aligned
+from tokeneff.trim._recalling import TOOL
 from tokeneff.trim._vault import Vault
+from tokeneff.trim.kinds import LOSSLESS, USUAL
 
 if TYPE_CHECKING:
     from tokeneff.adapters._hosts import Site
@@ -93,15 +95,20 @@ class Market:
 
     Args:
         trim: what was asked for. memo: where decisions are. prices: what tokens cost.
-        scope: whose requests these are, and where they go.
+        scope: whose requests these are, and where they go. tenant: whose texts these are.
+        recall: whether the model can fetch back what was left out.
     """
 
-    def __init__(self, trim: Trim, memo: Memo, prices: Prices, scope: str) -> None:
+    def __init__(
+        self, trim: Trim, memo: Memo, prices: Prices, scope: str, *, tenant: str = "", recall: bool = False
+    ) -> None:
         self._trim, self._prices = trim, prices
-        self._planner = Planner(memo, tools=trim.keep_tools, scope=scope)
-        self.arriving = Arriving(
-            memo, Vault(memo, scope), counter().text, trim.kinds, scope=scope, keep_tools=trim.keep_tools
-        )
+        self.vault = Vault(memo, tenant)
+        kinds, keep, tool = trim.kinds, trim.keep_tools, ""
+        if recall:  # what the model fetched comes back whole
+            kinds, keep, tool, scope = (*LOSSLESS, *(trim.lossy or USUAL)), (*keep, TOOL), TOOL, f"{scope}\n\nrecall"
+        self._planner = Planner(memo, tools=trim.keep_tools, scope=scope, vault=self.vault, recall=recall)
+        self.arriving = Arriving(memo, self.vault, counter().text, kinds, scope=scope, keep_tools=keep, recall=tool)
         self.guard = threading.Lock()
         self._lengths = Lengths()
         watch(self)
@@ -162,6 +169,7 @@ class Market:
             leans=leans,
             keep_tools=self._trim.keep_tools,
             model=asked.model,
+            name_of=self._planner.name_of,
         )
         rows = tuple((one.start, one.stop) for one in fit.gone)
         self._planner.keep(history, Batch(fit.texts, before - fit.tokens, 0, rows))

@@ -13,16 +13,15 @@ from tokeneff._flow import Call, Effect, Outcome, do, forward
 from tokeneff._forking import watch
 from tokeneff._log import log_once
 from tokeneff._values import Trimming as Told
-from tokeneff.cache._codec import Codec
 from tokeneff.context import current_overrides
 from tokeneff.errors import ContextTooLong, TokeneffError
 from tokeneff.promptcache._means import means_of
 from tokeneff.tokens import counter
 from tokeneff.trim._limit import window_of
 from tokeneff.trim._market import Asked, Market, Trimmed
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
+from tokeneff.trim._opened import memo_of
 from tokeneff.trim._reading import history_of
+from tokeneff.trim._recalling import can_recall, tenant_of
 from tokeneff.trim._validity import fault_of
 
 if TYPE_CHECKING:
@@ -49,11 +48,10 @@ class Trimming:
 
     def __init__(self, trim: Trim, prices: Prices, placed: bool = False) -> None:
         self._trim, self._prices, self._placed = trim, prices, placed
-        store = open_memo_store(trim.store)
-        self._instant = store.instant
-        self._memo = Memo(GuardedMemoStore(store), Codec(trim.key))
+        self._memo = memo_of(trim)
+        self._instant = self._memo.store.instant
         self.guard = Lock()
-        self._markets: OrderedDict[str, Market] = OrderedDict()
+        self._markets: OrderedDict[tuple[str, bool], Market] = OrderedDict()
         self._given_up: OrderedDict[bytes, None] = OrderedDict()
         watch(self)
 
@@ -136,15 +134,16 @@ class Trimming:
             return None
 
     def _market(self, call: Call, asked: Asked) -> Market:
-        whose = [repr(call.tags.get(name)) for name in self._trim.by]
-        scope = "\n".join([asked.site.host, asked.model, *whose])
+        recall, tenant = self._trim.recall and can_recall(call.body), tenant_of(self._trim.by, call.tags)
+        scope = "\n".join([asked.site.host, asked.model, tenant])
         with self.guard:
-            found = self._markets.get(scope)
+            found = self._markets.get((scope, recall))
             if found is None:
-                found = self._markets[scope] = Market(self._trim, self._memo, self._prices, scope)
+                found = Market(self._trim, self._memo, self._prices, scope, tenant=tenant, recall=recall)
+                self._markets[scope, recall] = found
                 if len(self._markets) > _MOST_MARKETS:
                     self._markets.popitem(last=False)
-            self._markets.move_to_end(scope)
+            self._markets.move_to_end((scope, recall))
         return found
 
     def _give_up(self, asked: Asked, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from tokeneff.trim.kinds._kind import Back, Context, Edit, Kind
 
-__all__ = ["LOSSLESS", "LOSSY", "Back", "Context", "Edit", "Kind", "kinds_of"]
+__all__ = ["LOSSLESS", "LOSSY", "USUAL", "Back", "Context", "Edit", "Kind", "kinds_of"]
 
 LOSSLESS = (
     "terminal",
@@ -24,6 +24,8 @@ LOSSLESS = (
 )
 """In the order in which they are tried: each goes on from what those before it left."""
 LOSSY = ("html", "logs", "relevant", "ends", "llmlingua")
+USUAL = LOSSY[:-1]
+"""Those that need no model."""
 
 
 def kinds_of(names: Sequence[str]) -> tuple[Kind, ...]:
