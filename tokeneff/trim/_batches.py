@@ -49,6 +49,8 @@ class Batch(NamedTuple):
     """Exchanges that are left out whole: their first message, and the first behind them, as the caller has them."""
     names: Mapping[Path, str] = {}
     """In the vault: of each original text by its path, of messages left out, as JSON, by their row in ``gone``."""
+    least: int = 0
+    """Tokens that it has to leave out to pay, where a provider is to do it."""
 
     def packed(self) -> bytes:
         """As bytes."""
@@ -61,6 +63,7 @@ class Batch(NamedTuple):
             "gain": self.gain,
             "gone": self.gone,
             "names": names,
+            "least": self.least,
         }
         return json.dumps(value, separators=(",", ":")).encode()
 
@@ -74,7 +77,7 @@ class Batch(NamedTuple):
             texts = {tuple(path): text for path, text in value["texts"] if isinstance(text, str) and text.strip()}
             gone = tuple((int(start), int(stop)) for start, stop in value["gone"])
             names = {tuple(path): str(name) for path, name in value["names"]}
-            return cls(texts, int(value["saved"]), int(value["gain"]), gone, names)
+            return cls(texts, int(value["saved"]), int(value["gain"]), gone, names, int(value.get("least", 0)))
         except (ValueError, KeyError, TypeError):
             return None
 
