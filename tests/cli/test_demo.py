@@ -11,15 +11,32 @@ import pytest
 from tokeneff.testing import FakeProvider, Reply, ToolCall
 
 if TYPE_CHECKING:
-    from .conftest import Collector, Run
+    from .conftest import Collector, Ran, Run
 
 
 def calls(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [span for span in report["spans"] if "tokeneff.ending" in span["attributes"]]
 
 
-def test_the_session_as_json(run: Run) -> None:
-    ran = run("demo", "--json")
+@pytest.fixture(scope="module")
+def kept() -> dict[tuple[str, ...], Ran]:
+    return {}
+
+
+@pytest.fixture
+def shown(run: Run, kept: dict[tuple[str, ...], Ran]) -> Run:
+    """What the demo says: run once for all tests that only look at it."""
+
+    def shown(*argv: str) -> Ran:
+        if argv not in kept:
+            kept[argv] = run(*argv)
+        return kept[argv]
+
+    return shown
+
+
+def test_the_session_as_json(shown: Run) -> None:
+    ran = shown("demo", "--json")
     assert (ran.code, ran.err) == (0, "")
     report = ran.json
     assert report["failures"] == []
@@ -53,11 +70,11 @@ def test_the_session_as_json(run: Run) -> None:
     assert report["models"]["claude-haiku-4-5"]["cache_write"] == 2301
 
 
-def test_it_ends_with_a_report_on_what_it_did(run: Run) -> None:
-    found = run("demo", "--json").json["report"]
+def test_it_ends_with_a_report_on_what_it_did(shown: Run) -> None:
+    found = shown("demo", "--json").json["report"]
     assert (found["source"], found["total"]["calls"]) == ("the session above", 9)
-    shown = run("demo").out
-    assert shown.index("tokeneff.usage(Anthropic client)") < shown.index("the session above")
+    out = shown("demo").out
+    assert out.index("tokeneff.usage(Anthropic client)") < out.index("the session above")
 
 
 def test_made_up_calls_are_never_put_on_the_users_record(
@@ -70,8 +87,8 @@ def test_made_up_calls_are_never_put_on_the_users_record(
     assert list(tmp_path.iterdir()) == [trace]
 
 
-def test_every_span_hangs_in_one_tree(run: Run) -> None:
-    spans = run("demo", "--json").json["spans"]
+def test_every_span_hangs_in_one_tree(shown: Run) -> None:
+    spans = shown("demo", "--json").json["spans"]
     names = {span["id"]: span["name"] for span in spans}
     found = sorted((names.get(span["parent"]), span["name"]) for span in spans if span["parent"])
     assert found == sorted(
@@ -88,8 +105,8 @@ def test_every_span_hangs_in_one_tree(run: Run) -> None:
     assert [span["name"] for span in spans if span["parent"] is None] == ["travel desk"]
 
 
-def test_for_people(run: Run) -> None:
-    ran = run("demo")
+def test_for_people(shown: Run) -> None:
+    ran = shown("demo")
     assert (ran.code, ran.err) == (0, "")
     for said in (
         "TP 533 lands at 08:55",
@@ -104,8 +121,10 @@ def test_for_people(run: Run) -> None:
     assert "\x1b" not in ran.out
 
 
-def test_as_a_process_on_a_narrow_terminal(spawn: Run) -> None:
-    ran = spawn("demo", COLUMNS="60", NO_COLOR="1")
+def test_on_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    ran = run("demo")
     assert (ran.code, ran.err) == (0, "")
     tree = ran.out[ran.out.index("spans") : ran.out.index("tokeneff.usage")]
     assert max(map(len, tree.splitlines())) <= 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -141,8 +142,10 @@ def test_a_file_without_a_readable_line_fails(run: Run, tmp_path: Path) -> None:
     assert run("replay", write(tmp_path / "empty.jsonl")).code == 1
 
 
-def test_standard_input_and_an_array(spawn: Run) -> None:
-    ran = spawn("replay", "-", "--json", stdin=json.dumps([CHAT, 5, CLAUDE], indent=1))
+def test_standard_input_and_an_array(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = json.dumps([CHAT, 5, CLAUDE], indent=1).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), encoding="utf-8"))
+    ran = run("replay", "-", "--json")
     assert (ran.code, ran.err) == (0, "")
     assert ran.json["calls"] == 3
     assert [line["file"] for line in ran.json["skipped"]] == ["<stdin>"]
@@ -175,10 +178,10 @@ def test_tools_are_sent(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert run("replay", trace, "--tools", write(tmp_path / "object.json", {})).code == 2
 
 
-def test_spans_reach_a_collector_grouped_by_conversation(spawn: Run, tmp_path: Path, collector: Collector) -> None:
+def test_spans_reach_a_collector_grouped_by_conversation(run: Run, tmp_path: Path, collector: Collector) -> None:
     url, spans, metrics = collector
     many = [{**CHAT, "id": f"chat-{number}"} for number in range(30)]
-    ran = spawn("replay", write(tmp_path / "trace.jsonl", *many), "--otlp", url, "--json")
+    ran = run("replay", write(tmp_path / "trace.jsonl", *many), "--otlp", url, "--json")
     assert ran.code == 0, ran.err
     assert ran.json["otlp"] == {"sent_spans": 60, "lost_spans": 0}
     assert ran.err == f"60 spans sent to {url}/v1/traces\n"
@@ -214,8 +217,8 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     assert b"40 calls" in shown
 
 
-def test_a_dead_collector_is_told(spawn: Run, tmp_path: Path) -> None:
-    ran = spawn("replay", write(tmp_path / "trace.jsonl", CHAT), "--otlp", "http://127.0.0.1:9", "--json")
+def test_a_dead_collector_is_told(run: Run, tmp_path: Path) -> None:
+    ran = run("replay", write(tmp_path / "trace.jsonl", CHAT), "--otlp", "http://127.0.0.1:9", "--json")
     assert ran.code == 1
     assert ran.json["otlp"] == {"sent_spans": 0, "lost_spans": 2}
     assert "2 LOST" in ran.err
@@ -264,11 +267,11 @@ def test_recorded_files(run: Run, name: str, calls: int, known: int) -> None:
     trace = FOLDER / f"{name}.jsonl"
     if not trace.exists():
         pytest.skip(f"no {trace.name} in {FOLDER} (set TOKENEFF_TRACES to the folder of recorded traces)")
-    limit = () if WHOLE else ("--limit", "60")
+    limit = () if WHOLE else ("--limit", "20")
     ran = run("replay", str(trace), "--json", "--stream", *limit)
     assert ran.code == 0, ran.err
     report = ran.json
-    wanted = min(calls, 60) if limit else calls
+    wanted = min(calls, 20) if limit else calls
     assert (report["calls"], report["failed"], report["skipped"]) == (wanted, 0, [])
     assert report["recorded_usage"]["calls"] == min(known, wanted)
     assert sum(counts["estimated"] + counts["unknown"] for counts in report["models"].values()) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from importlib import import_module
 from typing import Any, Literal
 
 from opentelemetry.sdk.metrics import MeterProvider
@@ -199,10 +200,7 @@ def client_class(sdk: str, flavour: Flavour) -> Any:
 
 def http_client(sdk: str, flavour: Flavour) -> Any:
     """The SDK's own kind of http client, spared the reading of certificates, which takes longer than a test."""
-    import anthropic
-    import openai
-
-    module: Any = openai if sdk == "openai" else anthropic
+    module = import_module(sdk)  # and not both: a process takes seconds for one
     kind = module.DefaultHttpxClient if flavour == "sync" else module.DefaultAsyncHttpxClient
     return kind(verify=False)
 
