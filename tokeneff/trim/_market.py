@@ -17,17 +17,20 @@ from tokeneff.trim._anchoring import anchored, anchors_of, usual
 from tokeneff.trim._arriving import Arrived, Arriving
 from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import replaced
-from tokeneff.trim._gate import may_shorten
+from tokeneff.trim._gate import Course, may_shorten
 from tokeneff.trim._history import Exchange, History, Path
 from tokeneff.trim._limit import Fit, fitted, measure_of
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._planning import Planned, Planner, Request, aligned
 from tokeneff.trim._recalling import TOOL
+from tokeneff.trim._settling import Flights
+from tokeneff.trim._told import Flight, Verified
 from tokeneff.trim._vault import Vault
 from tokeneff.trim.kinds import LOSSLESS, USUAL
 
 if TYPE_CHECKING:
+    from tokeneff._flow import Outcome
     from tokeneff.adapters._hosts import Site
     from tokeneff.prices import Prices
     from tokeneff.trim._trim import Trim
@@ -64,6 +67,12 @@ class Trimmed(NamedTuple):
     before: int
     """Input tokens, as expected."""
     after: int
+    texts: Mapping[Path, str] = {}
+    """All that is sent instead of texts of the caller's."""
+    gone: int = 0
+    """Exchanges that are left out whole."""
+    flight: Flight | None = None
+    """What to learn from how it ends; ``None`` where no price is known."""
 
 
 class Lengths:
@@ -111,6 +120,7 @@ class Market:
         self.arriving = Arriving(memo, self.vault, counter().text, kinds, scope=scope, keep_tools=keep, recall=tool)
         self.guard = threading.Lock()
         self._lengths = Lengths()
+        self._flights = Flights(self._planner, prices, bare=bool(trim.holdout))
         watch(self)
 
     def prepare(self) -> None:
@@ -126,7 +136,39 @@ class Market:
         Raises:
             ContextTooLong: it cannot be made to fit.
         """
-        history, at = asked.history, time.time()
+        known = self._planner.known(asked.history)
+        try:
+            return self._trimmed(asked, known, time.time())
+        except BaseException:  # it is not sent
+            self._planner.settle(asked.history.chain, known[1])
+            raise
+
+    def untouched(self, asked: Asked) -> Flight | None:
+        """A request that is sent as it was written is about to be."""
+        at, history, site = time.time(), asked.history, asked.site
+        rates = self._prices.rates(asked.model, site.provider, site.host, at, asked.total)
+        if rates is None:
+            return None
+        rule, plain = rule_of(asked.model, site.provider), _aligned(asked, asked.prompt, history.body, asked.total)
+        return self._flights.leaving(history, self._planner.known(history), rule, rates, plain, plain, at)
+
+    def unsent(self, flight: Flight | None) -> None:
+        """A request never reached its provider."""
+        if flight is not None:
+            self._flights.unsent(flight)
+
+    def over(self, asked: Asked, flight: Flight, outcome: Outcome) -> Verified:
+        """A request is over: learn from what its provider says, and tell what it came to."""
+        model, site = asked.model, asked.site
+
+        def sent(body: Mapping[str, Any]) -> Pieces:
+            dialect = asked.history.dialect
+            return aligned(counter().prompt(dialect, body, model), dialect, body, flight.ours.total)
+
+        return self._flights.over(flight, outcome, model, site, sent)
+
+    def _trimmed(self, asked: Asked, known: tuple[Course, Course | None], at: float) -> Trimmed:
+        history = asked.history
         rule = rule_of(asked.model, asked.site.provider)
         plain = _aligned(asked, asked.prompt, history.body, asked.total)
         first = len(plain.chain) - len(history.messages) + history.arrived
@@ -136,23 +178,30 @@ class Market:
             outlook = self._lengths.outlook
         rates = self._prices.rates(asked.model, asked.site.provider, asked.site.host, at, asked.total)
         planned: Planned | None = None
+        pieces, ours, placed = self._pieces(asked, plain), plain, _is_placed(asked, asked.prompt)
         if rates is not None and self._trim.history:
-            pieces, placed = self._pieces(asked, plain), _is_placed(asked, asked.prompt)
             # Breakpoints that are set further down are set where they pay anew for each request.
             anchors = None if placed else partial(anchors_of, rule=rule)
             planned = self._planner.plan(
                 Request(history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans, anchors=anchors)
             )
-            texts, body = planned.texts, planned.body
+            texts, body, ours = planned.texts, planned.body, planned.pieces
             if planned.anchor is not None and not placed:
                 body = anchored(body, planned.pieces, planned.anchor)
         else:
             texts, body = arrived.texts, replaced(history, arrived.texts) if arrived.texts else history.body
+            ours = plain if body is history.body else pieces(body)
+        gone = len(self._planner.standing(history).gone) if planned is not None else 0
         after = asked.total if body is history.body else self._expected(asked, body)
         if asked.most is not None and after > asked.most:
             fit = self._fitted(asked, asked.most, texts, arrived.leans, after)
-            body, after = fit.body, fit.tokens
-        return Trimmed(body, arrived, planned, asked.total, after)
+            body, after, texts, gone, ours = fit.body, fit.tokens, fit.texts, len(fit.gone), pieces(fit.body)
+        flight: Flight | None = None
+        if rates is not None:
+            # What was planned is noted already.
+            noted = self._planner.known(history)[1] if planned is not None and ours is planned.pieces else None
+            flight = self._flights.leaving(history, known, rule, rates, plain, ours, at, noted)
+        return Trimmed(body, arrived, planned, asked.total, after, texts, gone, flight)
 
     def _fitted(
         self, asked: Asked, most: int, texts: Mapping[Path, str], leans: Mapping[int, Sequence[int]], before: int

@@ -8,18 +8,14 @@ a place in the conversation: a read that ended behind the tenth message would ha
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from tokeneff._flow import Outcome, Tokens
-from tokeneff._forking import watch
+from tokeneff._flow import Tokens
 from tokeneff.promptcache import Mark, Pieces, Rule, Split, State, serve, told
 from tokeneff.trim._gate import Course
 
 if TYPE_CHECKING:
-    from tokeneff.prices import Prices
     from tokeneff.prices._rates import Rates
 
 Proof: TypeAlias = Literal["", "provider", "simulated"]
@@ -27,9 +23,6 @@ Proof: TypeAlias = Literal["", "provider", "simulated"]
 nothing else (``provider``), or its cache had to be simulated (``simulated``); empty where nothing is known."""
 
 _NEAR = 0.05
-_MOST = 512
-_KNOWN = 500_000
-"""Tokens of reads that what is known of a cache's reliability rests on; older ones count half."""
 
 
 class Flight(NamedTuple):
@@ -145,66 +138,3 @@ def _boundary(plain: Pieces, ours: Pieces, read: int) -> int:
         return plain.ends[_place(nearest, plain, gone)]
     start = nearest if ours.ends[nearest] < read else nearest - 1
     return read if start < 0 else plain.ends[_place(start, plain, gone)] + read - ours.ends[start]
-
-
-class Bare:
-    """Bare courses of conversations: what their untrimmed requests would leave in a cache, by simulation alone.
-
-    Thread-safe.
-    """
-
-    def __init__(self) -> None:
-        self.guard = threading.Lock()
-        self._states: OrderedDict[bytes, State] = OrderedDict()
-        self._simulated = self._told = 0
-        watch(self)
-
-    def prepare(self) -> None:
-        """Before a fork: what is known is as good in two processes."""
-
-    def abandon(self) -> None:
-        """In a forked child."""
-        self.guard = threading.Lock()
-
-    def before(self, chain: Sequence[bytes]) -> State:
-        """What a conversation would have left in the cache up to the request that this one goes on from."""
-        with self.guard:
-            return next((self._states[one] for one in reversed(chain[:-1]) if one in self._states), State())
-
-    def note(self, chain: Sequence[bytes], state: State) -> None:
-        """The same with this request."""
-        with self.guard:
-            self._states[chain[-1]] = state
-            self._states.move_to_end(chain[-1])
-            if len(self._states) > _MOST:
-                self._states.popitem(last=False)
-
-    def learn(self, before: State, after: State) -> Course:
-        """Take in how much was read of what should have been; returns how a conversation begins from now on."""
-        with self.guard:
-            self._simulated += max(after.simulated - before.simulated, 0)
-            self._told += max(after.told - before.told, 0)
-            if self._simulated > _KNOWN:
-                self._simulated, self._told = self._simulated // 2, self._told // 2
-            fresh = State(simulated=self._simulated, told=self._told)
-        return Course(fresh, fresh)
-
-
-def dollars(prices: Prices, split: Split, outcome: Outcome, model: str, site: Any, at: float) -> int | None:
-    """What input tokens cost, in nano-dollars, as the ledger has it; ``None`` where there is no price."""
-    tokens = Tokens(
-        input_tokens=split.total,
-        output_tokens=0,
-        cache_read=split.read,
-        cache_write=split.written + split.written_1h,
-        cache_write_1h=split.written_1h,
-    )
-    facts = outcome.facts
-    return prices.cost(
-        tokens,
-        model=facts.model or model,
-        provider=site.provider,
-        host=site.host,
-        tier=facts.service_tier,
-        at=at,
-    ).nano_usd
