@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tokeneff.prices import Prices
     from tokeneff.telemetry import Telemetry
     from tokeneff.totals import Totals
+    from tokeneff.trim import Policies
 
 KEY = "_tokeneff"
 """The one entry that a wrapped client has in its ``__dict__`` and a bare one has not."""
@@ -67,8 +68,9 @@ class Settings:
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
         self.guards: Guards = self._guards(arguments)
         cached, placed = self._cache(arguments.get("cache"))
-        below = [*self._trim(arguments.get("trim"), bool(placed)), *placed, self.guards.policy]
-        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, *cached, *below)
+        trim = self._trim(arguments.get("trim"), bool(placed))
+        below = [*trim.within, *placed, *trim.below, self.guards.policy]
+        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, *trim.above, *cached, *below)
         import_whole("httpx2")
         if self.ledger is not None or self.telemetry.observed() or arguments.get("budget") or len(below) > 1 or cached:
             # The first call needs the price list, and may well be answered before it is read.
@@ -98,12 +100,10 @@ class Settings:
 
         return policies_of(given, self.prices, lambda: self.policies)
 
-    def _trim(self, given: Any, placed: bool) -> list[Policy]:
-        if given is None or given is False:
-            return []
-        from tokeneff.trim import policies_of
+    def _trim(self, given: Any, placed: bool) -> Policies:
+        from tokeneff.trim import Policies, policies_of
 
-        return policies_of(given, self.prices, placed)
+        return policies_of(given, self.prices, placed) if given else Policies()
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""

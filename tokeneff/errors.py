@@ -173,7 +173,7 @@ class RunawayRepetition(TokeneffError):
             for chunk in client.chat.completions.create(..., stream=True):
                 ...
         except tokeneff.RunawayRepetition as error:
-            print(error)               # a stream was cut: the last 8,000 characters of its text are one unit of 24 …
+            print(error)               # a stream was cut: its text ended in the same 24 characters 333 times over; …
             print(error.partial.text)  # what had come
 
     Args:
@@ -193,10 +193,10 @@ class RunawayRepetition(TokeneffError):
         self.times = times
         self.where: Literal["text", "reasoning", "tool call"] = where
         self.partial = partial
-        whose = {"text": "its text", "reasoning": "its reasoning", "tool call": "a tool call's arguments"}[where]
+        whose = {"text": "its text", "reasoning": "its reasoning", "tool call": "a tool call"}[where]
         super().__init__(
-            f"a stream was cut: the last {len(unit) * times:,} characters of {whose} are the same {len(unit):,} "
-            f"characters, {times:,} times over; what it repeats is in this error's unit, what had come in its partial"
+            f"a stream was cut: {whose} ended in the same {len(unit):,} characters {times:,} times over; they are in "
+            "this error's unit, and all that had come is in its partial"
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from tokeneff.trim._output import Output
 from tokeneff.trim._trim import Trim, normalised
@@ -11,10 +12,21 @@ if TYPE_CHECKING:
     from tokeneff._flow import Policy
     from tokeneff.prices import Prices
 
-__all__ = ["Output", "Trim", "normalised", "policies_of"]
+__all__ = ["Output", "Policies", "Trim", "normalised", "policies_of"]
 
 
-def policies_of(given: object, prices: Prices, placed: bool = False) -> list[Policy]:
+class Policies(NamedTuple):
+    """The policies of ``trim=``, by where they stand."""
+
+    above: Sequence[Policy] = ()
+    """Above the cache."""
+    within: Sequence[Policy] = ()
+    """Between the cache and the placing of breakpoints."""
+    below: Sequence[Policy] = ()
+    """Next to the budgets."""
+
+
+def policies_of(given: object, prices: Prices, placed: bool = False) -> Policies:
     """The policies of ``trim=``; none where nothing is to be trimmed.
 
     Args:
@@ -26,7 +38,13 @@ def policies_of(given: object, prices: Prices, placed: bool = False) -> list[Pol
     """
     trim = normalised(given)
     if trim is None:
-        return []
+        return Policies()
     from tokeneff.trim._policy import Trimming
 
-    return [Trimming(trim, prices, placed).policy]
+    within = [Trimming(trim, prices, placed).policy]
+    if trim.output is None:
+        return Policies(within=within)
+    from tokeneff.trim._output_policy import Shaping
+
+    shaping = Shaping(trim.output)
+    return Policies([shaping.above], within, [shaping.below])

@@ -114,7 +114,7 @@ class Output:
     def __repr__(self) -> str:
         told = [f"{name}={value!r}" for name in _SAID if (value := getattr(self, name)) is not None]
         if self.by:
-            told.append(f"by={ {name: dict(values) for name, values in self.by} !r}")
+            told.append(f"by={ {name: dict(values) for name, values in self.by}!r}")
         return f"Output({', '.join(told)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
