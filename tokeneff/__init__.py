@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tokeneff.tokens import TokenCount, count
     from tokeneff.totals import Latency, Total, Usage
     from tokeneff.trim import Output, Trim
+    from tokeneff.trim._recall import Recall, recall
 
 __all__ = [
     "Budget",
@@ -58,6 +59,7 @@ __all__ = [
     "PriceUnknown",
     "Prices",
     "PricesError",
+    "Recall",
     "Semantic",
     "StoreError",
     "TokenCount",
@@ -73,6 +75,7 @@ __all__ = [
     "install",
     "last",
     "override",
+    "recall",
     "rolling",
     "tag",
     "uninstall",
@@ -101,6 +104,8 @@ _LATER = {
     "Usage": "tokeneff.totals",
     "Output": "tokeneff.trim",
     "Trim": "tokeneff.trim",
+    "Recall": "tokeneff.trim._recall",
+    "recall": "tokeneff.trim._recall",
 }
 
 
