@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokeneff._forking import watch
@@ -17,7 +18,7 @@ from tokeneff.trim._anchoring import anchored, anchors_of, usual
 from tokeneff.trim._arriving import Arrived, Arriving
 from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import replaced
-from tokeneff.trim._gate import Course, may_shorten
+from tokeneff.trim._gate import Course
 from tokeneff.trim._history import Exchange, History, Path
 from tokeneff.trim._limit import Fit, fitted, measure_of
 from tokeneff.trim._memo import Memo
@@ -56,6 +57,8 @@ class Asked(NamedTuple):
     """That may be sent."""
     placed: bool = False
     """Whether breakpoints are set further down where the caller sets none."""
+    conversation: str = ""
+    """What it is a part of (:func:`conversation_of`)."""
 
 
 class Trimmed(NamedTuple):
@@ -171,12 +174,11 @@ class Market:
         history = asked.history
         rule = rule_of(asked.model, asked.site.provider)
         plain = _aligned(asked, asked.prompt, history.body, asked.total)
-        first = len(plain.chain) - len(history.messages) + history.arrived
-        arrived = self._arrived(asked, may_shorten(rule, plain, first))
         with self.guard:
             self._lengths.asked(history.chain, at)
             outlook = self._lengths.outlook
         rates = self._prices.rates(asked.model, asked.site.provider, asked.site.host, at, asked.total)
+        arrived = self._arrived(asked, self._planner.may_shorten(history, rule, rates, plain, outlook))
         planned: Planned | None = None
         pieces, ours, placed = self._pieces(asked, plain), plain, _is_placed(asked, asked.prompt)
         if rates is not None and self._trim.history:
@@ -258,3 +260,17 @@ def _is_placed(asked: Asked, prompt: Prompt) -> bool:
     """Whether the breakpoints of a request are set further down."""
     marked = any(piece.marked for piece in prompt.pieces)
     return asked.placed and not anthropic_own(asked.history.body, marked)
+
+
+def conversation_of(prompt: Prompt, history: History, session: str | None) -> str:
+    """Which conversation a request is a part of, as a digest: the caller's name of the session, or all up to the first
+    message of a user's. A system prompt that is likely to differ each time, as by a date, does not count."""
+    if session is not None:
+        return blake2b(session.encode("utf-8", "surrogatepass"), digest_size=8, person=b"session").hexdigest()
+    made = blake2b(digest_size=8, person=b"beginning")
+    for piece in prompt.pieces:
+        if piece.kind != "tools" and not (piece.kind == "system" and piece.traits.volatile):
+            made.update(piece.digest)
+        if piece.kind == "user":
+            return made.hexdigest()
+    return history.chain[0].hex()[:16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, OrderedDict
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from hashlib import blake2b
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -18,10 +18,12 @@ from tokeneff.errors import ContextTooLong, TokeneffError
 from tokeneff.promptcache._means import means_of
 from tokeneff.tokens import counter
 from tokeneff.trim._limit import window_of
-from tokeneff.trim._market import Asked, Market, Trimmed
+from tokeneff.trim._market import Asked, Market, Trimmed, conversation_of
 from tokeneff.trim._opened import memo_of
+from tokeneff.trim._plan import is_cleared
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._recalling import can_recall, tenant_of
+from tokeneff.trim._told import Flight
 from tokeneff.trim._validity import fault_of
 
 if TYPE_CHECKING:
@@ -41,18 +43,22 @@ class Trimming:
     Args:
         trim: what was asked for. prices: what tokens cost.
         placed: whether breakpoints are set further down where the caller sets none.
+        learns: whether nobody else teaches the counter what providers count.
 
     Raises:
         StoreError: there is no such store; the text says what to write or install.
     """
 
-    def __init__(self, trim: Trim, prices: Prices, placed: bool = False) -> None:
+    def __init__(
+        self, trim: Trim, prices: Prices, placed: bool = False, learns: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._learns = learns
         self._trim, self._prices, self._placed = trim, prices, placed
         self._memo = memo_of(trim)
         self._instant = self._memo.store.instant
         self.guard = Lock()
         self._markets: OrderedDict[tuple[str, bool], Market] = OrderedDict()
-        self._given_up: OrderedDict[bytes, None] = OrderedDict()
+        self._given_up: OrderedDict[str, None] = OrderedDict()
         watch(self)
 
     def prepare(self) -> None:
@@ -67,19 +73,57 @@ class Trimming:
         asked = None if current_overrides().trim is False else self._asked(call)
         if asked is None:
             return (yield from forward(call))
+        market = self._market(call, asked)
         if self._held_out(asked):
-            return (yield from forward(call))._replace(trimmed=Told("held out"))
-        trimmed = self._trimmed(call, asked) if self._instant else (yield from do(self._trimmed, call, asked))
-        if trimmed is None or trimmed.body is asked.history.body:
-            return (yield from forward(call))
+            return (yield from self._sent(call, asked, market, market.untouched(asked), Told("held out")))
+        if asked.conversation in self._given_up:
+            return (yield from self._sent(call, asked, market, market.untouched(asked), Told("whole")))
+        trimmed = self._trimmed(market, asked) if self._instant else (yield from do(self._trimmed, market, asked))
+        if trimmed is None:
+            return (yield from self._sent(call, asked, market, market.untouched(asked), Told("whole")))
+        if trimmed.body is asked.history.body:
+            return (yield from self._sent(call, asked, market, trimmed.flight, Told("whole")))
         options = copy.copy(call.options)
         options.json_data = trimmed.body
-        outcome = yield from forward(call.with_(options=options))
+        shorter = call.with_(options=options)
+        outcome = yield from self._sent(shorter, asked, market, trimmed.flight, _told(trimmed))
         if _is_refusal(outcome):
             self._give_up(asked, outcome)
+            outcome = yield from self._sent(call, asked, market, market.untouched(asked), Told("refused"))
+        return outcome
+
+    def _sent(
+        self, call: Call, asked: Asked, market: Market, flight: Flight | None, told: Told
+    ) -> Generator[Effect, Any, Outcome]:
+        """Send a call, and learn from how it ends."""
+        try:
             outcome = yield from forward(call)
-            return outcome._replace(trimmed=Told("refused"))
-        return outcome._replace(trimmed=_told(trimmed))
+        except BaseException:  # nothing was sent
+            market.unsent(flight)
+            raise
+        return outcome._replace(trimmed=self._verified(call, asked, market, flight, told, outcome))
+
+    def _verified(
+        self, call: Call, asked: Asked, market: Market, flight: Flight | None, told: Told, outcome: Outcome
+    ) -> Told:
+        told = told._replace(conversation=asked.conversation)
+        try:
+            total = outcome.tokens.input_tokens
+            if total and outcome.tokens.input_source == "provider" and self._learns():
+                dialect, model = asked.history.dialect, asked.model
+                prompt = counter().prompt(dialect, call.body, model)
+                counter().learn(prompt, model, asked.site.provider, total, asked.session)
+            if flight is None:
+                return told
+            found = market.over(asked, flight, outcome)
+        except Exception as fault:  # noqa: BLE001 - our fault is not the call's
+            log_once(("trim settled", type(fault)), "a trimmed call could not be learnt from", exc_info=fault)
+            return told
+        money = {"realised": found.saved, "untrimmed": found.untrimmed, "proof": found.proof}
+        told = told._replace(**money, baseline=found.baseline)
+        if told.said == "trimmed":
+            told = told._replace(saved=found.tokens, counted=found.counted, expected=flight.expected)
+        return told
 
     def _asked(self, call: Call) -> Asked | None:
         dialect = call.endpoint.dialect
@@ -96,7 +140,7 @@ class Trimming:
         if not isinstance(model, str) or (extra and any(name in extra for name in _NAMES)):
             return None
         history = history_of(dialect, body)
-        if history is None or not history.messages or history.chain[0] in self._given_up:
+        if history is None or not history.messages:
             return None
         site = call.family.site(call.client)
         prompt = counter().prompt(dialect, body, model)
@@ -106,18 +150,18 @@ class Trimming:
         most = self._trim.max_input_tokens
         most = window_of(model, body) if most is None else most
         placed = self._placed and dialect == "messages" and means_of(call.family.name, site).marks
-        return Asked(history, prompt, model, site, name, total, most, placed)
+        return Asked(history, prompt, model, site, name, total, most, placed, conversation_of(prompt, history, name))
 
     def _held_out(self, asked: Asked) -> bool:
         share = self._trim.holdout
         if not share:
             return False
-        digest = blake2b(asked.history.chain[0], digest_size=8, person=b"tokeneff.holdout").digest()
+        digest = blake2b(asked.conversation.encode(), digest_size=8, person=b"tokeneff.holdout").digest()
         return int.from_bytes(digest) < share * 2**64
 
-    def _trimmed(self, call: Call, asked: Asked) -> Trimmed | None:
+    def _trimmed(self, market: Market, asked: Asked) -> Trimmed | None:
         try:
-            found = self._market(call, asked).trimmed(asked)
+            found = market.trimmed(asked)
             if found.body is not asked.history.body:
                 dialect = asked.history.dialect
                 if fault_of(dialect, found.body) and not fault_of(dialect, asked.history.body):
@@ -149,7 +193,7 @@ class Trimming:
     def _give_up(self, asked: Asked, outcome: Outcome) -> None:
         """Nothing of this conversation is trimmed any more."""
         with self.guard:
-            self._given_up[asked.history.chain[0]] = None
+            self._given_up[asked.conversation] = None
             if len(self._given_up) > _MOST_GIVEN_UP:
                 self._given_up.popitem(last=False)
         why = outcome.failure.message if outcome.failure is not None else ""
@@ -164,10 +208,16 @@ class Trimming:
 
 
 def _told(trimmed: Trimmed) -> Told:
-    kinds = Counter(done.kind for done in trimmed.arrived.edits)
-    if trimmed.planned is not None and len(trimmed.planned.texts) > len(trimmed.arrived.texts):
-        kinds["cleared"] = len(trimmed.planned.texts) - len(trimmed.arrived.texts)
-    return Told("trimmed", cast("Mapping[str, int]", dict(kinds)), max(trimmed.before - trimmed.after, 0))
+    arrived, texts = trimmed.arrived, trimmed.texts
+    own = {path for path, text in texts.items() if arrived.texts.get(path) == text}
+    kinds = Counter(done.kind for done in arrived.edits if done.path in own)
+    kinds.update("cleared" if is_cleared(text) else "cut" for path, text in texts.items() if path not in own)
+    if trimmed.gone:
+        kinds["dropped"] = trimmed.gone
+    planned = trimmed.planned
+    gain = planned.batch.gain if planned is not None and planned.batch is not None else None
+    saved = max(trimmed.before - trimmed.after, 0)
+    return Told("trimmed", cast("Mapping[str, int]", dict(kinds)), saved, texts=len(texts), gain=gain)
 
 
 def _is_refusal(outcome: Outcome) -> bool:
