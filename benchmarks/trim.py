@@ -31,7 +31,6 @@ from tokeneff.tokens import counter
 from tokeneff.traces import read, tools_beside
 from tokeneff.trim._arriving import Arriving
 from tokeneff.trim._changing import replaced
-from tokeneff.trim._gate import may_shorten
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
 from tokeneff.trim._outlook import Outlook
@@ -148,17 +147,17 @@ class Ours:
         history = history_of(turn.dialect, turn.body)
         if history is None:
             return Sent(turn.body)
+        rates = self.place.rates(turn.plain.total)
         texts: Mapping[Any, str] = {}
         leans: Mapping[int, Sequence[int]] = {}
         if self.arrival:
-            first = len(turn.plain.chain) - len(history.messages) + history.arrived
-            since = history.arrived if may_shorten(self.place.rule, turn.plain, first) else len(history.messages)
+            may = self.planner.may_shorten(history, self.place.rule, rates, turn.plain, self.outlook)
+            since = history.arrived if may else len(history.messages)
             gone = set(self.planner.standing(history).texts)
             arrived = self.arriving.known(history) or self.arriving.arrive(history, turn.model, since, gone)
             texts, leans = arrived.texts, arrived.leans
         if not self.history:
             return Sent(replaced(history, texts) if texts else turn.body)
-        rates = self.place.rates(turn.plain.total)
         request = Request(history, self.place.rule, rates, turn.plain, turn.pieces, turn.at, self.outlook, texts, leans)
         planned = self.planner.plan(request)
         return Sent(planned.body, planned.pieces)

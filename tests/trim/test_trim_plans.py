@@ -357,3 +357,20 @@ def test_exchanges_that_are_gone_stay_gone() -> None:
         for place, (sent, message) in enumerate(zip(found.body["messages"], left, strict=True)):
             assert sent == message or (place == 3 and is_cleared(sent["content"]))
     assert is_cleared(found.body["messages"][3]["content"])
+
+
+def test_big_steps_are_risked_only_by_who_can_lose_them() -> None:
+    """A cache that grows by 2,048 tokens gives or takes as much with each request, however little was left out."""
+    market, plain = ("gemini-3-pro-preview", "gcp.gemini"), chain([20_000, 40_000])
+    rates = PRICES.rates(*market, "", None, 40_000)
+    assert rates is not None
+    rule, poor = rule_of(*market), Course(spent=10**6, cost=10**6, turns=8)
+    assert not may_shorten(rule, plain, 1)
+    assert not may_shorten(rule, plain, 1, rates, poor, 10)
+    rich = poor._replace(spent=10**9)
+    assert may_shorten(rule, plain, 1, rates, rich, 10)
+    assert not may_shorten(rule, plain, 1, rates, rich._replace(cost=rich.spent), 10)
+    step = 2_048 * (rates.input - rates.cache_read)
+    just = Course(spent=10**6, cost=int(10**6 - step * 5 / 4 * 3 + 10**6 // 250) - 2)
+    assert may_shorten(rule, plain, 1, rates, just, 8)
+    assert not may_shorten(rule, plain, 1, rates, just, 9)

@@ -13,6 +13,7 @@ cache has forgotten everything anyway.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import accumulate
@@ -36,6 +37,9 @@ _STEPS = 8
 
 _NEW = 4
 """Steps, of whatever size, that new messages have to have."""
+_UNLUCKY = 5, 4
+"""What rounding to big steps gives and takes is a walk by chance, of half a step with each request to come: so many of
+these a conversation has to have saved before it sets out (2.5 standard deviations)."""
 
 
 class Option(NamedTuple):
@@ -111,22 +115,42 @@ class Verdict(NamedTuple):
     """Nano-dollars that the conversation is likely to cost less in all."""
 
 
-def may_shorten(rule: Rule, plain: Pieces, arrived: int) -> bool:
+def may_shorten(
+    rule: Rule,
+    plain: Pieces,
+    arrived: int,
+    rates: Rates | None = None,
+    course: Course | None = None,
+    turns: float = 0.0,
+) -> bool:
     """Whether what has just arrived may be made shorter.
 
     A prompt that is shorter than the least that a provider caches costs more than a longer one that is cached. As long
     as all before the new messages does not reach that size by itself, they stay as they are; once it does, it always
-    will. Where caches grow in steps, what few tokens save is less than what rounding gives or takes.
+    will. Where caches grow in steps, what few tokens save is less than what rounding gives or takes; where the steps
+    are big, the conversation must have saved what that may cost it.
 
     Args:
-        plain: the request without us. arrived: the first piece that is new.
+        plain: the request without us. arrived: the first piece that is new. rates: what it costs.
+        course: the conversation before it. turns: requests likely to come after it.
     """
     before = plain.ends[arrived - 1] if 0 < arrived <= len(plain.ends) else 0
     if rule.engine == "none":
         return True
     if before < max(rule.minimum, _STEPS * rule.grain):
         return False
+    if rule.grain and not _outlasts(rule, rates, course, turns):
+        return False
     return rule.engine not in ("prefix", "units") or plain.total - before >= _NEW * rule.step
+
+
+def _outlasts(rule: Rule, rates: Rates | None, course: Course | None, turns: float) -> bool:
+    """Whether a conversation that is unlucky with each rounding still costs no more than without us."""
+    if rates is None or course is None:
+        return False
+    over, under = _UNLUCKY
+    step = Split(uncached=rule.grain).dollars(rates) - Split(read=rule.grain).dollars(rates)
+    return (course.spent - course.cost + course.spent // SLACK) * under >= step * over * math.sqrt(turns + 1)
 
 
 def decide(case: Case) -> Verdict | None:

@@ -14,7 +14,7 @@ from tokeneff.promptcache import Mark, Pieces, Rule, pieces_of
 from tokeneff.tokens import Prompt
 from tokeneff.trim._batches import Batch, Batches, Store
 from tokeneff.trim._changing import changed
-from tokeneff.trim._gate import FLOOR, Case, Course, Option, Verdict, decide
+from tokeneff.trim._gate import FLOOR, Case, Course, Option, Verdict, decide, may_shorten
 from tokeneff.trim._history import Exchange, History, Path
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._plan import KEEP, Clearing, clearings
@@ -122,6 +122,12 @@ class Planner:
             return
         with self.guard:
             self._courses.pop(chain[-1], None)
+
+    def may_shorten(self, history: History, rule: Rule, rates: Rates | None, plain: Pieces, outlook: Outlook) -> bool:
+        """Whether what has just arrived may be made shorter (:func:`tokeneff.trim._gate.may_shorten`)."""
+        first = len(plain.chain) - len(history.messages) + history.arrived
+        course = self._before(history) if rule.grain else None
+        return may_shorten(rule, plain, first, rates, course, outlook.turns(course.turns) if course else 0.0)
 
     def standing(self, history: History) -> Batch:
         """What is left out of a request already, before anything is decided with it."""
