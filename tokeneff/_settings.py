@@ -65,7 +65,8 @@ class Settings:
         self.memory: Memory | None = Memory() if arguments.get("remember_messages", True) else None
         keeps_content = self.ledger is not None and self.ledger.content
         self.capture: bool = capture.wanted or keeps_content
-        accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked)
+        trims = bool(arguments.get("trim"))
+        accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked, trims=trims)
         self.guards: Guards = self._guards(arguments)
         cached, placed = self._cache(arguments.get("cache"))
         trim = self._trim(arguments.get("trim"), bool(placed))
@@ -90,8 +91,12 @@ class Settings:
             arguments.get("store"),
             arguments.get("on_store_error", "open"),
             self.prices,
-            lambda: self.ledger is None and not self.telemetry.observed(),
+            self._learns,
         )
+
+    def _learns(self) -> bool:
+        """Whether no accounts are kept, which teach the counter what providers count."""
+        return self.ledger is None and not self.telemetry.observed()
 
     def _cache(self, given: Any) -> tuple[list[Policy], list[Policy]]:
         if given is None or given is False:
@@ -103,7 +108,7 @@ class Settings:
     def _trim(self, given: Any, placed: bool) -> Policies:
         from tokeneff.trim import Policies, policies_of
 
-        return policies_of(given, self.prices, placed) if given else Policies()
+        return policies_of(given, self.prices, placed, self._learns) if given else Policies()
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""

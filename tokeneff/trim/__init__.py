@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokeneff.trim._output import Output
@@ -26,12 +26,15 @@ class Policies(NamedTuple):
     """Next to the budgets."""
 
 
-def policies_of(given: object, prices: Prices, placed: bool = False) -> Policies:
+def policies_of(
+    given: object, prices: Prices, placed: bool = False, learns: Callable[[], bool] = lambda: False
+) -> Policies:
     """The policies of ``trim=``; none where nothing is to be trimmed.
 
     Args:
         given: what was given. prices: what tokens cost.
         placed: whether breakpoints are set further down where the caller sets none.
+        learns: whether nobody else teaches the counter what providers count.
 
     Raises:
         TypeError, ValueError, StoreError: an argument is wrong; the text says what to write.
@@ -41,7 +44,7 @@ def policies_of(given: object, prices: Prices, placed: bool = False) -> Policies
         return Policies()
     from tokeneff.trim._policy import Trimming
 
-    within = [Trimming(trim, prices, placed).policy]
+    within = [Trimming(trim, prices, placed, learns).policy]
     if trim.output is None:
         return Policies(within=within)
     from tokeneff.trim._output_policy import Shaping
