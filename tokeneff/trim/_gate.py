@@ -31,10 +31,11 @@ FLOOR = 16_000
 LEAST = 1_000
 """Tokens that a batch saves at least with each request."""
 _MOST = 12
+"""Places to begin that are tried."""
+_ROUNDED = 10
+"""Nano-dollars that an estimate may be too high."""
 _STEPS = 8
 """Of a cache that grows in big steps, as many have to be there: of less, what is saved is lost again in rounding."""
-"""Places to begin that are tried."""
-
 _NEW = 4
 """Steps, of whatever size, that new messages have to have."""
 _UNLUCKY = 5, 4
@@ -98,6 +99,8 @@ class Case(NamedTuple):
     """Pieces that a breakpoint of ours could end, should one be wanted."""
     most: int | None = None
     """Tokens that the request may have."""
+    now: Course | None = None
+    """With this request as ``ours`` has it, where that is known."""
 
 
 class Verdict(NamedTuple):
@@ -161,25 +164,54 @@ def decide(case: Case) -> Verdict | None:
     forced = case.most is not None and case.ours.total > case.most
     if not case.options or (case.ours.total < FLOOR and not forced):
         return None
-    plain, _ = serve(case.rule, case.course.plain, case.plain, case.at)
-    now, _ = serve(case.rule, case.course.ours, case.ours, case.at)
-    spent, cost = case.course.spent + plain.dollars(case.rates), now.dollars(case.rates)
-    best: Verdict | None = None
-    fitting: Verdict | None = None
+    now = case.now or case.course.after(case.rule, case.rates, case.plain, case.ours, case.at)
+    cost = now.cost - case.course.cost
     sums = list(accumulate(option.saved for option in reversed(case.options)))
-    for back in _tried(len(case.options)):
-        first = len(case.options) - back
-        if not forced and sums[back - 1] < LEAST:
-            continue
+    if forced:
+        return _fitting(case, cost)
+    best: Verdict | None = None
+    for most, first in _promising(case, sums, now, cost):
+        if best is not None and most <= best.gain:
+            break
         verdict = _weighed(case, first, cost)
         least = verdict.saved >= LEAST and verdict.gain > 0
-        if least and (case.course.cost + cost + verdict.extra - spent) * SLACK <= spent:
+        if least and (now.cost + verdict.extra - now.spent) * SLACK <= now.spent:
             best = verdict if best is None or verdict.gain > best.gain else best
-        if forced and case.most is not None and case.ours.total - verdict.saved <= case.most:
+    return best
+
+
+def _fitting(case: Case, cost: int) -> Verdict:
+    """The cheapest choice that makes a request fit; all there is if none does."""
+    fitting: Verdict | None = None
+    for back in _tried(len(case.options)):
+        verdict = _weighed(case, len(case.options) - back, cost)
+        if case.most is not None and case.ours.total - verdict.saved <= case.most:
             fitting = verdict if fitting is None or verdict.extra < fitting.extra else fitting
-    if not forced:
-        return best
     return fitting or _weighed(case, 0, cost)
+
+
+def _promising(case: Case, sums: Sequence[int], now: Course, cost: int) -> list[tuple[float, int]]:
+    """Where to begin, and what that could gain at most, were all before it read: most first. Nearly all choices fall
+    here, without a look at the cache."""
+    rates, ends, total = case.rates, case.ours.ends, case.ours.total
+    whole, read = float(rates.input), float(rates.cache_read)
+    again = min(whole, float(rates.cache_write))
+    if case.rule.engine == "none":
+        read = again = whole
+    purse = now.spent - now.cost + now.spent / SLACK
+    over, under = MARGIN
+    found: list[tuple[float, int]] = []
+    for back in _tried(len(case.options)):
+        saved, first = sums[back - 1], len(case.options) - back
+        if saved < LEAST:
+            continue
+        piece = case.options[first].piece
+        head = ends[piece - 1] if piece else 0
+        extra = head * read + max(total - saved - head, 0) * again - cost - _ROUNDED
+        gain = case.turns * saved * read - (extra * over / under if extra > 0 else extra)
+        if extra <= purse and gain > 0:
+            found.append((gain, first))
+    return sorted(found, reverse=True)
 
 
 def _tried(count: int) -> list[int]:

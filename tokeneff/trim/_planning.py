@@ -102,10 +102,13 @@ class Planner:
         course = self._before(history)
         batch = self._batches.holding(history)
         found = self._rendered(request, batch)
-        spoken = any(exchange.stop for exchange in history.exchanges)
+        spoken, before = bool(history.exchanges), course or self.fresh
+        after = before.after(request.rule, request.rates, request.plain, found.pieces, request.at)
         if not again and (course is not None or not spoken):
-            found = self._decided(request, batch, found, course or self.fresh)
-        after = (course or self.fresh).after(request.rule, request.rates, request.plain, found.pieces, request.at)
+            decided = self._decided(request, batch, found, before, after)
+            if decided is not found:
+                found = decided
+                after = before.after(request.rule, request.rates, request.plain, found.pieces, request.at)
         self._note(history.chain[-1], after)
         return found
 
@@ -153,7 +156,7 @@ class Planner:
         body = changed(request.history, texts, gone)
         return Planned(texts, body, request.pieces(body))
 
-    def _decided(self, request: Request, batch: Batch, before: Planned, course: Course) -> Planned:
+    def _decided(self, request: Request, batch: Batch, before: Planned, course: Course, now: Course) -> Planned:
         total = before.pieces.total
         if total < FLOOR and (request.most is None or total <= request.most):
             return before
@@ -168,6 +171,7 @@ class Planner:
             request.at,
             _anchors(request, before, batch),
             request.most,
+            now,
         )
         # Most requests are not worth looking at all their words.
         _, _, options = self._found(request, batch, before, rough=True)
