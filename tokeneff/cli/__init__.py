@@ -3,6 +3,7 @@
     tokeneff demo            watch a short agent session being recorded, without a key
     tokeneff replay FILE     send recorded conversations through a wrapped client
     tokeneff report          where tokens, money and time went, and what to do about it
+    tokeneff advise          what other settings would have saved on recorded traffic
     tokeneff ledger          what is in a ledger, and getting it out
     tokeneff budget          what budgets have spent, hold and have left, and changing it
     tokeneff cache           what a cache has kept, and forgetting or filling it

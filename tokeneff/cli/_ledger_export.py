@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 _GROUP = 50_000
 """Calls in one row group of a Parquet file."""
-_JSON = ("tools", "called", "tags", "decisions")
+_JSON = ("tools", "called", "tags", "decisions", "trim_edits")
 
 
 def export(url: str, form: str, target: str, since: int | None) -> int:
     """Write the calls of a ledger to a file, and return how many.
 
-    The columns are the fields of `tokeneff.CallRecord`. In CSV, and in Parquet, tools, called, tags and decisions are
-    JSON text; in CSV what is not known is empty.
+    The columns are the fields of `tokeneff.CallRecord`. In CSV, and in Parquet, tools, called, tags, decisions and
+    trim_edits are JSON text; in CSV what is not known is empty.
 
     Args:
         form: parquet, jsonl or csv. target: a path, or `-` for standard output. since: microseconds since 1970.

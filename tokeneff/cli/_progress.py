@@ -52,3 +52,34 @@ def _size(stream: BinaryIO) -> int | None:
         return os.fstat(stream.fileno()).st_size or None if stream.seekable() else None
     except OSError:
         return None
+
+
+class Counting:
+    """A bar by the requests that are done."""
+
+    def __init__(self, out: Output, name: str) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        columns = [
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("requests"),
+            TimeElapsedColumn(),
+        ]
+        self._bar = Bar(*columns, console=out.notes, transient=True, disable=not out.notes.is_terminal)
+        self._task: TaskID = self._bar.add_task(os.path.basename(name) or name, total=None)
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many are done, of so many."""
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()

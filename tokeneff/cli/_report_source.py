@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from tokeneff import logs
     from tokeneff.ledger import Ledger
     from tokeneff.logs import Skipped
     from tokeneff.prices import Prices
@@ -40,6 +41,24 @@ def from_logs(
     from tokeneff import logs
     from tokeneff.ledger import open_ledger
 
+    sources, names = sources_of(paths, claude_code, codex)
+    start = None if since is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since)
+    reading = logs.records(sources, since=start, prices=prices)
+    ledger = stack.enter_context(open_ledger("memory://"))
+    ledger.write(reading)
+    return Given(ledger, ", ".join(names), since, prices, tuple(_skipped(reading.skipped)))
+
+
+def sources_of(
+    paths: list[str], claude_code: str | None, codex: str | None
+) -> tuple[list[str | logs.Source], list[str]]:
+    """Where logs are, and what to call that.
+
+    Raises:
+        FileNotFoundError: there are none where they should be.
+    """
+    from tokeneff import logs
+
     sources: list[str | logs.Source] = [*paths]
     names = [*paths]
     if claude_code is not None:
@@ -48,11 +67,7 @@ def from_logs(
     if codex is not None:
         sources.append(logs.codex(codex or None))
         names.append(f"Codex's logs{f' in {codex}' if codex else ''}")
-    start = None if since is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since)
-    reading = logs.records(sources, since=start, prices=prices)
-    ledger = stack.enter_context(open_ledger("memory://"))
-    ledger.write(reading)
-    return Given(ledger, ", ".join(names), since, prices, tuple(_skipped(reading.skipped)))
+    return sources, names
 
 
 def _skipped(skipped: Skipped) -> list[str]:

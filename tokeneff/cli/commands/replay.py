@@ -25,6 +25,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from tokeneff.cli._arguments import positive
 from tokeneff.cli._output import Output, UsageError
 from tokeneff.cli._summary import print_summary, summarise
 
@@ -47,9 +48,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", action="store_true", help="ask for every reply as a stream")
     parser.add_argument("--async", action="store_true", dest="asynchronous", help="use the asynchronous clients")
     parser.add_argument(
-        "--concurrency", type=_positive, default=1, metavar="N", help="conversations at a time (default 1)"
+        "--concurrency", type=positive, default=1, metavar="N", help="conversations at a time (default 1)"
     )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="stop after N calls")
+    parser.add_argument("--limit", type=positive, metavar="N", help="stop after N calls")
     parser.add_argument("--otlp", metavar="URL", help="send spans and metrics to this OTLP/HTTP collector")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
 
@@ -131,13 +132,3 @@ def _tools(args: argparse.Namespace) -> list[dict[str, Any]]:
     if not isinstance(tools, list):
         raise UsageError(f"{path} holds no list of tool schemas")
     return cast("list[dict[str, Any]]", tools)
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return number
