@@ -16,6 +16,7 @@ from tokeneff.trim._trim import Trim
 from tokeneff.trim._vault import Vault
 
 _NAME = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+_LINES = re.compile(r"\s*(?P<first>\d{0,9})\s*(?P<on>-?)\s*(?P<last>\d{0,9})\s*", re.ASCII)
 _DESCRIPTION = (
     "Gives back a text that was shortened or left out of this conversation: the result of a tool, or a document, as it "
     f'was. Wherever one can be had, {TOOL}("...") stands there with its name. Call it only if you need what is missing.'
@@ -24,10 +25,9 @@ _SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "name": {"type": "string", "description": "The 32 characters in quotes, as they stand there."},
-        "first_line": {"type": "integer", "description": "Where to begin, from 1, if not all lines are needed."},
-        "last_line": {"type": "integer", "description": "Where to stop."},
+        "lines": {"type": "string", "description": 'Which lines of it, as "120-180", counted from 1; "" for all.'},
     },
-    "required": ["name"],
+    "required": ["name", "lines"],
     "additionalProperties": False,
 }
 _NO_NAME = f'No text was given back: name is missing. It is the 32 characters in {TOOL}("...").'
@@ -64,7 +64,8 @@ class Recall:
     @property
     def openai(self) -> dict[str, Any]:
         """For ``tools=`` of chat completions."""
-        return {"type": "function", "function": {"name": TOOL, "description": _DESCRIPTION, "parameters": _schema()}}
+        told = self.responses
+        return {"type": told.pop("type"), "function": told}
 
     @property
     def responses(self) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class Recall:
             "name": TOOL,
             "description": _DESCRIPTION,
             "parameters": _schema(),
-            "strict": False,
+            "strict": True,
         }
 
     @property
@@ -95,7 +96,7 @@ class Recall:
         found = _NAME.search(asked.lower())
         vault = Vault(self._memo, tenant_of(self._trim.by, current_tags()))
         text = None if found is None else vault.fetch(found[0])
-        return _NOT_THERE if text is None else _part(text, given.get("first_line"), given.get("last_line"))
+        return _NOT_THERE if text is None else _part(text, given.get("lines"))
 
     async def acall(self, arguments: Any = None, /, **named: Any) -> str:
         """The same without waiting for the store in the event loop."""
@@ -223,17 +224,12 @@ def _read(arguments: Any) -> Mapping[str, Any]:
     return fields(arguments) or ({"name": arguments} if isinstance(arguments, str) else {})
 
 
-def _part(text: str, first: Any, last: Any) -> str:
-    start, stop = _line(first, 1), _line(last, None)
-    if start <= 1 and stop is None:
+def _part(text: str, wanted: Any) -> str:
+    found = _LINES.fullmatch(str(wanted)) if isinstance(wanted, (str, int)) else None
+    if found is None or not (found["first"] or found["last"]):
         return text
+    first = int(found["first"] or 1)
+    last = int(found["last"]) if found["last"] else None if found["on"] else first
     lines = text.split("\n")
-    found = "\n".join(lines[max(start, 1) - 1 : stop])
-    return found if found.strip() else f"Nothing stands in these lines; the text has {len(lines)}."
-
-
-def _line(value: Any, otherwise: Any) -> Any:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return otherwise
+    part = "\n".join(lines[max(first, 1) - 1 : last])
+    return part if part.strip() else f"Nothing stands in these lines: the text has {len(lines)} of them."

@@ -29,7 +29,6 @@ def openai_agents(tool: Recall) -> Any:
         description=told["description"],
         params_json_schema=told["parameters"],
         on_invoke_tool=fetch,
-        strict_json_schema=False,
     )
 
 
