@@ -14,6 +14,7 @@ times and durations in microseconds, money in nano-dollars, ``NULL`` for "not kn
     called      ["name", …]
     tags        {"name": "value", …}
     decisions   [["policy", "decision", nano-dollars or null], …]
+    trim_edits  [["kind", edits], …]
 
 A column that a query does not name costs nothing; one that is a text is looked up row by row. So over very many rows
 sum up ``facts`` by its integer columns first, and look the texts up after, group by group:
@@ -33,6 +34,8 @@ sum up ``facts`` by its integer columns first, and look the texts up after, grou
     details    ``id`` (that of ``facts``), call_id and response_id (bytes if hexadecimal: call_id), cache_write_1h,
                image_input, audio_input, audio_output, counted, expected_error, scale, ``decisions_id`` (of ``texts``),
                content.
+    trims      ``id`` (that of ``facts``) and all fields that begin with ``trim`` (trim_conversation as bytes if
+               hexadecimal), of calls that were looked at for trimming.
     blocks     the figures of ``facts`` again, packed by column, 8,192 calls a row: for reports; not to be relied upon.
     losses     ``time``, ``calls``, ``cause``: calls that a writer could not keep.
 

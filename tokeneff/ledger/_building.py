@@ -11,15 +11,18 @@ from tokeneff._chance import chance
 from tokeneff._flow import Call, Outcome, Tokens
 from tokeneff._log import log_once
 from tokeneff.accounts import Account, Prefix
+from tokeneff.ledger._columns import TRIMS
 from tokeneff.ledger._record import CallRecord, unbilled
 
 if TYPE_CHECKING:
+    from tokeneff._values import Trimming
     from tokeneff.adapters._hosts import Site
 
 UNDECLARED = "(undeclared)"
 _NO_ACCOUNT = Account()
 _NO_INPUT, _NO_OUTPUT = (None,) * 7, (None,) * 3
 _NO_PREFIX = (None, "", "", None, "", 0, None)
+_NO_TRIM = tuple(CallRecord._field_defaults[name] for name in TRIMS)
 
 
 def record_of(
@@ -52,6 +55,7 @@ def record_of(
             _tags(call.tags) if call.tags else (),
             _decisions(outcome),
             None if keep_content is None else _content(call, outcome, keep_content),
+            *(_NO_TRIM if outcome.trimmed is None else _trimmed(outcome.trimmed)),
         )
     )
     return record if outcome.ending not in ("failed", "refused") else unbilled(record)
@@ -59,8 +63,8 @@ def record_of(
 
 def _decisions(outcome: Outcome) -> tuple[tuple[str, str, int | None], ...]:
     """What policies decided; a decision that saves nothing is with 0, and with ``None`` where nobody knows."""
-    served, guard, placed = outcome.served, outcome.guard, outcome.placed
-    if served is None and guard is None and placed is None:
+    served, guard, placed, trimmed = outcome.served, outcome.guard, outcome.placed, outcome.trimmed
+    if served is None and guard is None and placed is None and trimmed is None:
         return ()
     found: list[tuple[str, str, int | None]] = []
     if served is not None:
@@ -68,9 +72,29 @@ def _decisions(outcome: Outcome) -> tuple[tuple[str, str, int | None], ...]:
         found.append(("cache", said, 0 if served.saved is None else served.saved.cost))
     if placed is not None:
         found.append(("prompt cache", placed.added or placed.said, placed.saved if placed.said == "placed" else 0))
+    if trimmed is not None and trimmed.said != "whole":
+        found.append(("trim", trimmed.said, 0 if trimmed.said == "held out" else trimmed.realised))
     if guard is not None and guard.action:
         found.append(("budget", guard.action, None))
     return tuple(found)
+
+
+def _trimmed(trimmed: Trimming) -> tuple[Any, ...]:
+    """From ``trim`` to ``trim_baseline``."""
+    return (
+        trimmed.said,
+        trimmed.conversation,
+        tuple(sorted(trimmed.edits.items())),
+        trimmed.texts,
+        trimmed.saved,
+        "" if trimmed.saved is None else "provider" if trimmed.counted else "estimated",
+        trimmed.gain,
+        trimmed.expected,
+        trimmed.realised,
+        trimmed.untrimmed,
+        trimmed.proof,
+        trimmed.baseline,
+    )
 
 
 def _told(call: Call, outcome: Outcome, site: Site, session: str | None, at: int) -> tuple[Any, ...]:

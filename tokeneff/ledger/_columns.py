@@ -30,7 +30,7 @@ TEXTS = {"session": "session_id", "called": "called_id", "system_hash": "system_
 
 JSON_TEXTS = ("called", "decisions")
 
-HASHES = ("call_id", "request_hash")
+HASHES = ("call_id", "request_hash", "trim_conversation")
 """Kept as bytes where they are lower-case hexadecimal, in half the space."""
 
 FACTS = (
@@ -67,6 +67,32 @@ FACTS = (
     "request_hash",
 )
 """Fields with a column of their own in ``facts``."""
+
+TRIMS = (
+    "trim",
+    "trim_conversation",
+    "trim_edits",
+    "trim_texts",
+    "trim_tokens",
+    "trim_tokens_source",
+    "trim_gain",
+    "trim_expected",
+    "trim_realised",
+    "trim_untrimmed",
+    "trim_source",
+    "trim_baseline",
+)
+"""Fields with a column of their own in ``trims``, where calls that nobody looked at for trimming have no row."""
+
+UNTRIMMED = {
+    "trim": "''",
+    "trim_conversation": "''",
+    "trim_edits": "'[]'",
+    "trim_texts": "0",
+    "trim_tokens_source": "''",
+    "trim_source": "''",
+}
+"""What the view says of those of them that such a call has no value of."""
 
 DETAILS = (
     "call_id",

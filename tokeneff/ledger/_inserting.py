@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokeneff._log import log_once
 from tokeneff._plain import sound
-from tokeneff.ledger._columns import FACTS, KINDS, PREFIXES
+from tokeneff.ledger._columns import FACTS, KINDS, PREFIXES, TRIMS
 from tokeneff.ledger._record import CallRecord
 
 if TYPE_CHECKING:
@@ -28,9 +28,15 @@ _kind = attrgetter(*KINDS)
 _prefix = attrgetter(*PREFIXES)
 _figures = attrgetter(*_FACT_FIELDS)
 _details = attrgetter(*_DETAIL_FIELDS)
+_TRIM_TEXTS = ("trim", "trim_conversation", "trim_edits", "trim_tokens_source", "trim_source")
+_TRIM_FIGURES = tuple(name for name in TRIMS if name not in _TRIM_TEXTS)
+_trim_figures = attrgetter(*_TRIM_FIGURES)
+_trims = attrgetter(*TRIMS)
+_NO_TRIM = tuple(CallRecord._field_defaults[name] for name in TRIMS)
 # Packing is the quickest way to see that figures are numbers, of at most 64 bits.
 _pack_figures = struct.Struct(f"{len(_FACT_FIELDS)}q").pack
 _pack_details = struct.Struct("5q2d").pack
+_pack_trims = struct.Struct(f"{len(_TRIM_FIGURES)}q").pack
 _pack_status = struct.Struct("q").pack
 
 
@@ -40,6 +46,7 @@ def _insert_sql(table: str, columns: Sequence[str]) -> str:
 
 _FACT_SQL = _insert_sql("facts", ("id", *_FACT_FIELDS, "request_hash", *_FACT_IDS))
 _DETAIL_SQL = _insert_sql("details", ("id", "call_id", "response_id", *_DETAIL_FIELDS, "decisions_id", "content"))
+_TRIM_SQL = _insert_sql("trims", ("id", *TRIMS))
 _NO_PREFIX = ("", "", "")
 _STREAM, _STATUS = KINDS.index("stream"), KINDS.index("status")
 
@@ -72,17 +79,21 @@ class Inserter:
         next_id: int = connection.execute("SELECT ifnull(max(id), 0) + 1 FROM facts").fetchone()[0]
         facts: list[tuple[Any, ...]] = []
         details: list[tuple[Any, ...]] = []
+        trims: list[tuple[Any, ...]] = []
         for call_id, record in fresh.items():
             try:
+                trim = () if _trims(record) == _NO_TRIM else (_trimmed(next_id, record),)
                 fact, detail = self._rows(next_id, call_id, record)
             except (TypeError, ValueError, AttributeError, struct.error) as fault:
                 unfit += _unfit(fault)
                 continue
             facts.append(fact)
             details.append(detail)
+            trims += trim
             next_id += 1
         connection.executemany(_FACT_SQL, facts)
         connection.executemany(_DETAIL_SQL, details)
+        connection.executemany(_TRIM_SQL, trims)
         self.next_id = next_id
         return len(facts), unfit
 
@@ -183,6 +194,15 @@ class Inserter:
         added = self._connection.execute(_insert_sql(table, columns), values).lastrowid
         assert added is not None
         return added, True
+
+
+def _trimmed(row_id: int, record: CallRecord) -> tuple[Any, ...]:
+    figures = _trim_figures(record)
+    _pack_trims(*[figure or 0 for figure in figures])
+    told = dict(zip(_TRIM_FIGURES, figures, strict=True))
+    told["trim_conversation"] = packed(_text(record.trim_conversation))
+    told["trim_edits"] = to_json(record.trim_edits)
+    return row_id, *(told[name] if name in told else _text(getattr(record, name)) for name in TRIMS)
 
 
 def _unfit(fault: Exception) -> int:

@@ -84,6 +84,7 @@ def _step(connection: sqlite3.Connection, before: int) -> int:
         ).fetchall()
         connection.executemany("DELETE FROM facts WHERE id = ?", rows)
         connection.executemany("DELETE FROM details WHERE id = ?", rows)
+        connection.executemany("DELETE FROM trims WHERE id = ?", rows)
         if rows:
             unseal(connection, [row_id for (row_id,) in rows])
     return len(rows)

@@ -145,6 +145,7 @@ def record_of_row(row: tuple[Any, ...]) -> CallRecord:
         called=_tuple(str(record.called)),
         tags=_tags(str(record.tags)),
         decisions=_pairs(str(record.decisions)),
+        trim_edits=_pairs(str(record.trim_edits)),
     )
 
 

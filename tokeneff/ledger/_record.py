@@ -92,6 +92,31 @@ class CallRecord(NamedTuple):
     """What policies decided: policy, decision, nano-dollars saved (``None``: not known)."""
     content: str | None = None
     """JSON of the messages, masked; only where the ledger was asked to keep content."""
+    trim: str = ""
+    """trimmed, whole, held out, refused; empty where nobody looked at it for trimming"""
+    trim_conversation: str = ""
+    """Digest; what is trimmed, or held out, as a whole."""
+    trim_edits: tuple[tuple[str, int], ...] = ()
+    """Edits that it was sent with: kind, how many."""
+    trim_texts: int = 0
+    """Texts that it was sent with made shorter."""
+    trim_tokens: int | None = None
+    """Input tokens that were removed."""
+    trim_tokens_source: str = ""
+    """provider, estimated"""
+    trim_gain: int | None = None
+    """What the conversation was expected to cost less for what was decided with this call."""
+    trim_expected: int | None = None
+    """What the call was expected to cost less."""
+    trim_realised: int | None = None
+    """What it did cost less: ``trim_untrimmed``, less what its input cost by the provider's counts."""
+    trim_untrimmed: int | None = None
+    """What its input would have cost untrimmed."""
+    trim_source: str = ""
+    """provider: ``trim_realised`` follows from the provider's counts; simulated: from these, and from a simulation of
+    what the prompt cache would have held of the untrimmed conversation"""
+    trim_baseline: int | None = None
+    """What its input would have cost untrimmed by simulation alone, found alike for what is held out."""
 
 
 def unbilled(record: CallRecord) -> CallRecord:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokeneff.ledger._columns import DETAILS, FACTS, HASHES, JSON_TEXTS, KINDS, PREFIXES, TEXTS
+from tokeneff.ledger._columns import DETAILS, FACTS, HASHES, JSON_TEXTS, KINDS, PREFIXES, TEXTS, TRIMS, UNTRIMMED
 from tokeneff.ledger._record import CallRecord
 
 if TYPE_CHECKING:
@@ -66,6 +66,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
         # Few calls have decisions: these are found without reading the others.
         "CREATE INDEX details_decisions ON details (decisions_id) WHERE decisions_id IS NOT NULL",
     ),
+    (
+        # Of calls that were looked at for trimming.
+        """CREATE TABLE trims (id INTEGER PRIMARY KEY, trim TEXT NOT NULL, trim_conversation, trim_edits TEXT NOT NULL,
+            trim_texts INTEGER NOT NULL, trim_tokens INTEGER, trim_tokens_source TEXT NOT NULL, trim_gain INTEGER,
+            trim_expected INTEGER, trim_realised INTEGER, trim_untrimmed INTEGER, trim_source TEXT NOT NULL,
+            trim_baseline INTEGER)""",
+    ),
 )
 
 VERSION = len(STEPS)
@@ -109,6 +116,10 @@ def _expression(name: str) -> str:
     if name in DETAILS:
         found = f"(SELECT {name} FROM details WHERE id = f.id)"
         return _hash(found) if name in HASHES else found
+    if name in TRIMS:
+        found = f"(SELECT {name} FROM trims WHERE id = f.id)"
+        found = _hash(found) if name in HASHES else found
+        return f"ifnull({found}, {UNTRIMMED[name]})" if name in UNTRIMMED else found
     if name in KINDS:
         return f"(SELECT {name} FROM kinds WHERE id = f.kind_id)"
     if name in PREFIXES:
