@@ -24,6 +24,9 @@ from tokeneff.trim._limit import Fit, fitted, measure_of
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._planning import Planned, Planner, Request, aligned
+from tokeneff.trim._provider import Asking, Can
+from tokeneff.trim._provider_plan import ProvidersPlanner
+from tokeneff.trim._provider_sent import Terms, asking_for, body_with, makes_room
 from tokeneff.trim._recalling import TOOL
 from tokeneff.trim._settling import Flights
 from tokeneff.trim._told import Flight, Verified
@@ -59,6 +62,8 @@ class Asked(NamedTuple):
     """Whether breakpoints are set further down where the caller sets none."""
     conversation: str = ""
     """What it is a part of (:func:`conversation_of`)."""
+    can: Can | None = None
+    """What of its history is left to the provider; ``None``: nothing."""
 
 
 class Trimmed(NamedTuple):
@@ -74,6 +79,8 @@ class Trimmed(NamedTuple):
     """All that is sent instead of texts of the caller's."""
     gone: int = 0
     """Exchanges that are left out whole."""
+    asking: Asking | None = None
+    """What its provider is asked to leave out of it."""
     flight: Flight | None = None
     """What to learn from how it ends; ``None`` where no price is known."""
 
@@ -108,18 +115,29 @@ class Market:
     Args:
         trim: what was asked for. memo: where decisions are. prices: what tokens cost.
         scope: whose requests these are, and where they go. tenant: whose texts these are.
-        recall: whether the model can fetch back what was left out.
+        recall: whether the model can fetch back what was left out. provided: whether histories are the provider's.
     """
 
     def __init__(
-        self, trim: Trim, memo: Memo, prices: Prices, scope: str, *, tenant: str = "", recall: bool = False
+        self,
+        trim: Trim,
+        memo: Memo,
+        prices: Prices,
+        scope: str,
+        *,
+        tenant: str = "",
+        recall: bool = False,
+        provided: bool = False,
     ) -> None:
         self._trim, self._prices = trim, prices
         self.vault = Vault(memo, tenant)
         kinds, keep, tool = trim.kinds, trim.keep_tools, ""
         if recall:  # what the model fetched comes back whole
             kinds, keep, tool, scope = (*LOSSLESS, *(trim.lossy or USUAL)), (*keep, TOOL), TOOL, f"{scope}\n\nrecall"
-        self._planner = Planner(memo, tools=trim.keep_tools, scope=scope, vault=self.vault, recall=recall)
+        if provided:
+            self._planner = ProvidersPlanner(memo, tools=keep, scope=f"{scope}\n\nprovider", vault=self.vault)
+        else:
+            self._planner = Planner(memo, tools=trim.keep_tools, scope=scope, vault=self.vault, recall=recall)
         self.arriving = Arriving(memo, self.vault, counter().text, kinds, scope=scope, keep_tools=keep, recall=tool)
         self.guard = threading.Lock()
         self._lengths = Lengths()
@@ -181,12 +199,12 @@ class Market:
         arrived = self._arrived(asked, self._planner.may_shorten(history, rule, rates, plain, outlook))
         planned: Planned | None = None
         pieces, ours, placed = self._pieces(asked, plain), plain, _is_placed(asked, asked.prompt)
-        if rates is not None and self._trim.history:
+        if rates is not None and self._trim.history and (asked.can is None or asked.can.clear is not None):
             # Breakpoints that are set further down are set where they pay anew for each request.
             anchors = None if placed else partial(anchors_of, rule=rule)
-            planned = self._planner.plan(
-                Request(history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans, anchors=anchors)
-            )
+            request = Request(history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans)
+            most = None if asked.can is None else asked.most
+            planned = self._planner.plan(request._replace(anchors=anchors, most=most))
             texts, body, ours = planned.texts, planned.body, planned.pieces
             if planned.anchor is not None and not placed:
                 body = anchored(body, planned.pieces, planned.anchor)
@@ -195,15 +213,24 @@ class Market:
             ours = plain if body is history.body else pieces(body)
         gone = len(self._planner.standing(history).gone) if planned is not None else 0
         after = asked.total if body is history.body else self._expected(asked, body)
-        if asked.most is not None and after > asked.most:
+        asking = None if rates is None else self._asking(asked, Terms(rule, rates, plain, outlook))
+        if asked.most is not None and after > asked.most and not makes_room(asked, asking):
+            asking = None
             fit = self._fitted(asked, asked.most, texts, arrived.leans, after)
             body, after, texts, gone, ours = fit.body, fit.tokens, fit.texts, len(fit.gone), pieces(fit.body)
+        if asking is not None:
+            body = body_with(history, texts, arrived.texts, asking)
         flight: Flight | None = None
         if rates is not None:
             # What was planned is noted already.
             noted = self._planner.known(history)[1] if planned is not None and ours is planned.pieces else None
             flight = self._flights.leaving(history, known, rule, rates, plain, ours, at, noted)
-        return Trimmed(body, arrived, planned, asked.total, after, texts, gone, flight)
+        return Trimmed(body, arrived, planned, asked.total, after, texts, gone, asking, flight)
+
+    def _asking(self, asked: Asked, terms: Terms) -> Asking | None:
+        if asked.can is None or not self._trim.history:
+            return None
+        return asking_for(asked, asked.can, self._planner.standing(asked.history), terms, self._trim.keep_tools)
 
     def _fitted(
         self, asked: Asked, most: int, texts: Mapping[Path, str], leans: Mapping[int, Sequence[int]], before: int

@@ -21,6 +21,8 @@ from tokeneff.trim._limit import window_of
 from tokeneff.trim._market import Asked, Market, Trimmed, conversation_of
 from tokeneff.trim._opened import memo_of
 from tokeneff.trim._plan import is_cleared
+from tokeneff.trim._provider import Providing, headers_with, told_with
+from tokeneff.trim._provider_plan import CLEARED
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._recalling import can_recall, tenant_of
 from tokeneff.trim._told import Flight
@@ -57,7 +59,8 @@ class Trimming:
         self._memo = memo_of(trim)
         self._instant = self._memo.store.instant
         self.guard = Lock()
-        self._markets: OrderedDict[tuple[str, bool], Market] = OrderedDict()
+        self._providing = Providing() if trim.via == "provider" else None
+        self._markets: OrderedDict[tuple[str, bool, bool], Market] = OrderedDict()
         self._given_up: OrderedDict[str, None] = OrderedDict()
         watch(self)
 
@@ -85,10 +88,12 @@ class Trimming:
             return (yield from self._sent(call, asked, market, trimmed.flight, Told("whole")))
         options = copy.copy(call.options)
         options.json_data = trimmed.body
+        if trimmed.asking is not None:
+            options.headers = headers_with(call, trimmed.asking)
         shorter = call.with_(options=options)
         outcome = yield from self._sent(shorter, asked, market, trimmed.flight, _told(trimmed))
         if _is_refusal(outcome):
-            self._give_up(asked, outcome)
+            self._give_up(asked, trimmed, outcome)
             outcome = yield from self._sent(call, asked, market, market.untouched(asked), Told("refused"))
         return outcome
 
@@ -109,11 +114,15 @@ class Trimming:
         told = told._replace(conversation=asked.conversation)
         try:
             total = outcome.tokens.input_tokens
-            if total and outcome.tokens.input_source == "provider" and self._learns():
+            managed = outcome.facts.managed  # where it says something, it has counted something else than was sent
+            if self._providing is not None:
+                self._providing.learn(asked.history, outcome)
+                told = told_with(told, managed)
+            if total and outcome.tokens.input_source == "provider" and managed is None and self._learns():
                 dialect, model = asked.history.dialect, asked.model
                 prompt = counter().prompt(dialect, call.body, model)
                 counter().learn(prompt, model, asked.site.provider, total, asked.session)
-            if flight is None:
+            if flight is None or (managed is not None and managed.compacted):
                 return told
             found = market.over(asked, flight, outcome)
         except Exception as fault:  # noqa: BLE001 - our fault is not the call's
@@ -150,7 +159,9 @@ class Trimming:
         most = self._trim.max_input_tokens
         most = window_of(model, body) if most is None else most
         placed = self._placed and dialect == "messages" and means_of(call.family.name, site).marks
-        return Asked(history, prompt, model, site, name, total, most, placed, conversation_of(prompt, history, name))
+        can = None if self._providing is None else self._providing.can(call, history, model, site)
+        conversation = conversation_of(prompt, history, name)
+        return Asked(history, prompt, model, site, name, total, most, placed, conversation, can)
 
     def _held_out(self, asked: Asked) -> bool:
         share = self._trim.holdout
@@ -180,23 +191,28 @@ class Trimming:
     def _market(self, call: Call, asked: Asked) -> Market:
         recall, tenant = self._trim.recall and can_recall(call.body), tenant_of(self._trim.by, call.tags)
         scope = "\n".join([asked.site.host, asked.model, tenant])
+        key = scope, recall, asked.can is not None
         with self.guard:
-            found = self._markets.get((scope, recall))
+            found = self._markets.get(key)
             if found is None:
-                found = Market(self._trim, self._memo, self._prices, scope, tenant=tenant, recall=recall)
-                self._markets[scope, recall] = found
+                found = self._markets[key] = Market(
+                    self._trim, self._memo, self._prices, scope, tenant=tenant, recall=recall, provided=key[2]
+                )
                 if len(self._markets) > _MOST_MARKETS:
                     self._markets.popitem(last=False)
-            self._markets.move_to_end((scope, recall))
+            self._markets.move_to_end(key)
         return found
 
-    def _give_up(self, asked: Asked, outcome: Outcome) -> None:
-        """Nothing of this conversation is trimmed any more."""
+    def _give_up(self, asked: Asked, trimmed: Trimmed, outcome: Outcome) -> None:
+        """Nothing of this conversation is trimmed any more, or its provider is not asked to do it any more."""
+        why = outcome.failure.message if outcome.failure is not None else ""
+        if trimmed.asking is not None and self._providing is not None:
+            self._providing.refused(trimmed.asking, asked.site, asked.model, why)
+            return
         with self.guard:
             self._given_up[asked.conversation] = None
             if len(self._given_up) > _MOST_GIVEN_UP:
                 self._given_up.popitem(last=False)
-        why = outcome.failure.message if outcome.failure is not None else ""
         log_once(
             ("trim refused", asked.site.host, asked.model),
             "%s refused a trimmed request to %s; it was sent again as it was, and its conversation is left alone from "
@@ -209,6 +225,7 @@ class Trimming:
 
 def _told(trimmed: Trimmed) -> Told:
     arrived, texts = trimmed.arrived, trimmed.texts
+    texts = {path: text for path, text in texts.items() if text != CLEARED}  # those its provider tells of
     own = {path for path, text in texts.items() if arrived.texts.get(path) == text}
     kinds = Counter(done.kind for done in arrived.edits if done.path in own)
     kinds.update("cleared" if is_cleared(text) else "cut" for path, text in texts.items() if path not in own)

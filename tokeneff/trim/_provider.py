@@ -22,6 +22,7 @@ from tokeneff.trim._provider_facts import Means, means_of
 
 if TYPE_CHECKING:
     from tokeneff._flow import Call, Outcome
+    from tokeneff._values import Managed, Trimming
     from tokeneff.adapters._hosts import Site
     from tokeneff.trim._batches import Batch
     from tokeneff.trim._history import History
@@ -165,6 +166,18 @@ def headers_with(call: Call, asking: Asking) -> Any:
         before = next((value for key, value in usual.items() if key.lower() == _HEADER), "")
     known = [part.strip() for part in before.split(",") if part.strip()] if isinstance(before, str) else []
     return {**given, name: ",".join(dict.fromkeys([*known, *betas]))}
+
+
+def told_with(told: Trimming, managed: Managed | None) -> Trimming:
+    """What was left out of a call, with what its provider says that it has left out."""
+    edits = {**told.edits}
+    if managed is not None and managed.results:
+        edits["cleared by provider"] = managed.results
+    if managed is not None and managed.compacted:
+        edits["compacted"] = 1
+    said = "whole" if told.said == "trimmed" and not edits else told.said
+    saved = told.saved or 0 if managed is None else max(told.saved or 0, managed.tokens)
+    return told._replace(said=said, edits=edits, saved=saved if said == "trimmed" else told.saved)
 
 
 def is_compacted(history: History) -> bool:

@@ -21,7 +21,7 @@ CLEARED = "[cleared by the provider]"
 class ProvidersPlanner(Planner):
     """Decides what the provider is to clear: the oldest results, all of them up to some message."""
 
-    def _decided(self, request: Request, batch: Batch, before: Planned, course: Course) -> Planned:
+    def _decided(self, request: Request, batch: Batch, before: Planned, course: Course, now: Course) -> Planned:
         total = before.pieces.total
         forced = request.most is not None and total > request.most
         if (total < FLOOR and not forced) or not is_providers(batch):
@@ -30,9 +30,9 @@ class ProvidersPlanner(Planner):
         if len(texts) <= len(batch.texts):
             return before
         planned = self._rendered(request, Batch(texts))
-        now, _ = serve(request.rule, course.ours, before.pieces, request.at)
         then, _ = serve(request.rule, course.ours, planned.pieces, request.at)
-        extra, saved = then.dollars(request.rates) - now.dollars(request.rates), total - planned.pieces.total
+        extra = then.dollars(request.rates) - (now.cost - course.cost)
+        saved = total - planned.pieces.total
         turns = request.outlook.turns(course.turns)
         each = Fraction(turns) * _read(request.rule, request.rates)
         needed = max(extra, 0) * Fraction(*MARGIN)
@@ -40,11 +40,11 @@ class ProvidersPlanner(Planner):
         if not forced and (saved < LEAST or gain <= 0):
             return before
         least = 0 if forced or not each else ceil(needed / each)
-        case = Case(
-            request.rule, request.rates, course, request.plain, before.pieces, (), turns, request.at, (), request.most
-        )
+        case = Case(request.rule, request.rates, course, request.plain, before.pieces, (), turns, request.at)
         verdict = Verdict(0, None, saved, extra, gain)
-        return self._kept(request, Batch(texts, saved, gain, least=least), before, case, verdict)
+        return self._kept(
+            request, Batch(texts, saved, gain, least=least), before, case._replace(most=request.most, now=now), verdict
+        )
 
     def _oldest(self, request: Request) -> dict[Path, str]:
         """All results but those of the newest turns, and of tools that are left alone."""
