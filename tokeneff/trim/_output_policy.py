@@ -103,8 +103,8 @@ class Shaping:
         if gone:
             log_once(
                 ("output refused", market, gone),
-                "%s refused a call to %s with a default of Output(%s) in it, and took it without; that is set for "
-                "this model there no more%s: %s",
+                "%s refused a call to %s with the default of Output(%s), and took it without; it is not sent there for "
+                "this model any more%s: %s",
                 market[0],
                 market[1],
                 ", ".join(f"{name}={set_.values[name]!r}" for name in gone),
