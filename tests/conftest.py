@@ -44,6 +44,9 @@ _ANYLINE_FILES = frozenset(
 _WITH_AN_SDK = frozenset(("test_ledger_calls.py",))
 """What calls through one all the same."""
 
+_file: Path | None = None
+"""Whose tests are running."""
+
 # The gate asks the same questions each time, so that what it refuses can be seen again; `make fuzz` asks new ones.
 settings.register_profile("gate", derandomize=True)
 settings.register_profile("fuzz", print_blob=True)
@@ -75,8 +78,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    global _file
     _log._forget()  # what is logged once is logged in each test
+    if item.path != _file:
+        _file = item.path
+        gc.collect()
+        gc.freeze()  # nor along all that the files before have loaded
 
 
 def _not_of_an_earlier_test(record: logging.LogRecord) -> bool:

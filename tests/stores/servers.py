@@ -150,7 +150,8 @@ class Server:
             file.write_text(f"port {port}\nbind 127.0.0.1\n" + "\n".join(self.options) + "\n")
             return [str(file), "--sentinel"]
         login = ["--requirepass", self.password, "--masterauth", self.password] if self.password else []
-        plain = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
+        plain = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(self.directory)]
+        plain += ["--save", "", "--repl-diskless-sync-delay", "0"]
         return [*plain, *login, *self.options]
 
     def _answers(self, port: int) -> bool:
@@ -211,7 +212,7 @@ def _whole(client: Any, nodes: int) -> bool:
 def watched(service: str = "budgets", kind: str = "") -> Iterator[tuple[Server, Server, Server]]:
     """A sentinel with a master and a replica that it makes the master when that one is gone for a second."""
     with contextlib.ExitStack() as stack:
-        master = stack.enter_context(Server("--repl-diskless-sync-delay", "0", kind=kind))
+        master = stack.enter_context(Server(kind=kind))
         replica = stack.enter_context(Server("--replicaof", f"127.0.0.1 {master.port}", kind=kind))
         sentinel = Server(
             f"sentinel monitor {service} 127.0.0.1 {master.port} 1",
