@@ -56,9 +56,9 @@ def traced(make: Make) -> Any:
 
 
 def told(make: Make) -> Any:
-    """Messages and all that can be recorded, recorded."""
+    """All that can be recorded, recorded, and all looked at for what could be left out of it."""
     return tokeneff.wrap(
-        make(), **_providers(), capture_content=True, compat="openinference", mask=lambda value, name: value
+        make(), **_providers(), capture_content=True, compat="openinference", mask=lambda value, name: value, trim=True
     )
 
 
@@ -81,8 +81,7 @@ WRAPPINGS = (
     Wrapping("plain", plain),
     Wrapping("traced", traced),
     FULL,
-    INSTALLED,
-    Wrapping("unwrapped", unwrapped, counts=False),
 )
+EITHER = (INSTALLED, Wrapping("unwrapped", unwrapped, counts=False))
 SOME = (FULL,)
 """For kinds of clients beside the plain ones."""
