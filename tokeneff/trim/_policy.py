@@ -106,7 +106,11 @@ class Trimming:
         except BaseException:  # nothing was sent
             market.unsent(flight)
             raise
-        return outcome._replace(trimmed=self._verified(call, asked, market, flight, told, outcome))
+        told = self._verified(call, asked, market, flight, told, outcome)
+        if self._providing is not None:
+            self._providing.learn(asked.history, outcome)
+            told = told_with(told, outcome.facts.managed)
+        return outcome._replace(trimmed=told)
 
     def _verified(
         self, call: Call, asked: Asked, market: Market, flight: Flight | None, told: Told, outcome: Outcome
@@ -115,9 +119,6 @@ class Trimming:
         try:
             total = outcome.tokens.input_tokens
             managed = outcome.facts.managed  # where it says something, it has counted something else than was sent
-            if self._providing is not None:
-                self._providing.learn(asked.history, outcome)
-                told = told_with(told, managed)
             if total and outcome.tokens.input_source == "provider" and managed is None and self._learns():
                 dialect, model = asked.history.dialect, asked.model
                 prompt = counter().prompt(dialect, call.body, model)
