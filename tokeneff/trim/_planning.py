@@ -63,6 +63,8 @@ class Planned(NamedTuple):
     """What was decided with this request."""
     anchor: Mark | None = None
     """A breakpoint among those of ``pieces`` that is to be added to the body, for this request alone."""
+    spent: int = 0
+    """Nano-dollars that it cost to write what stands in place of what was left out."""
 
 
 class Planner:
@@ -109,6 +111,7 @@ class Planner:
             if decided is not found:
                 found = decided
                 after = before.after(request.rule, request.rates, request.plain, found.pieces, request.at)
+                after = after._replace(cost=after.cost + found.spent)
         self._note(history.chain[-1], after)
         return found
 
@@ -182,9 +185,15 @@ class Planner:
         verdict = decide(case)
         if verdict is None:
             return before
-        texts = {one.path: one.text for one in found[starts[verdict.first] :]}
+        texts, spent = self._worded(request, before, case, verdict, found[starts[verdict.first] :])
         new = Batch({**batch.texts, **texts}, verdict.saved, verdict.gain, batch.gone, batch.names)
-        return self._kept(request, new, before, case, verdict)
+        return self._kept(request, new, before, case, verdict)._replace(spent=spent)
+
+    def _worded(
+        self, request: Request, before: Planned, case: Case, verdict: Verdict, chosen: Sequence[Clearing]
+    ) -> tuple[Mapping[Path, str], int]:
+        """What is to stand in place of what was chosen, and nano-dollars that it cost to write."""
+        return {one.path: one.text for one in chosen}, 0
 
     def _found(
         self, request: Request, batch: Batch, before: Planned, *, rough: bool
