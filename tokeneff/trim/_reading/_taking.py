@@ -9,6 +9,7 @@ from typing import Any
 from tokeneff._log import log_once
 from tokeneff._plain import string
 from tokeneff.trim._history import History, Path, Spot
+from tokeneff.trim._reading._beginnings import Read, histories, others
 from tokeneff.trim._reading._exchanges import exchanges_of
 from tokeneff.trim._reading._memory import head_of, said_of
 from tokeneff.trim._reading._said import Said, listed, walk
@@ -48,8 +49,16 @@ def messages_of(dialect: str, body: Mapping[str, Any]) -> Sequence[Any] | None:
 
 def saids_of(dialect: str, messages: Sequence[Any]) -> list[Said] | None:
     """What each message is; ``None`` where one is none."""
-    found: list[Said] = []
-    for message in messages:
+    before, shared = others.of(dialect, messages)
+    found = _saids(dialect, messages, before, shared)
+    if found is not None and not shared == len(messages) == len(before.messages):
+        others.note(dialect, messages, Read([], found), before, shared)
+    return found
+
+
+def _saids(dialect: str, messages: Sequence[Any], before: Read, shared: int) -> list[Said] | None:
+    found = before.saids[:shared]
+    for message in messages[shared:]:
         said = said_of(dialect, message)
         if said is None or (isinstance(message, str) and len(messages) > 1):
             return None
@@ -61,18 +70,38 @@ def _history(dialect: str, body: Mapping[str, Any]) -> History | None:
     messages = messages_of(dialect, body)
     if not messages:
         return None
-    saids = saids_of(dialect, messages)
+    before, shared = histories.of(dialect, messages)
+    saids = _saids(dialect, messages, before, shared)
     if saids is None:
         return None
+    head = head_of(dialect, body)
+    if before.head != head:
+        before = before._replace(head=b"", chain=(), spots=(), settled=0)
     arrived = next((place for place in range(len(saids), 0, -1) if saids[place - 1].who == "assistant"), 0)
     start, stop = newest_turn(saids)
     exchanges = exchanges_of(dialect, saids, start)
     still = exchanges[-1].start if exchanges else len(saids)
     cited = max((place for place, said in enumerate(saids) if said.cites), default=-1)
+    settled = before.settled if before.settled <= min(shared, start, still) and before.cited == cited else 0
+    spots = [spot for spot in before.spots if spot.message < settled] if settled else []
+    spots += _spots(dialect, messages, saids, settled, (start, stop, still, cited))
+    chain = _chain(head, saids, before.chain[:shared])
+    settled = min(start, still, len(saids))
+    read = Read([], saids, 0, head, chain, tuple(spots), settled, cited)
+    histories.note(dialect, messages, read, before, shared)
+    return History(dialect, body, messages, read.spots, exchanges, arrived, chain)
+
+
+def _spots(
+    dialect: str, messages: Sequence[Any], saids: Sequence[Said], first: int, edges: tuple[int, int, int, int]
+) -> list[Spot]:
+    """The texts of a request, from some message on."""
+    start, stop, still, cited = edges
     spots: list[Spot] = []
-    names: dict[str, str] = {}
+    names = dict([call for said in saids[:first] for call in said.calls])
     key: Path = (KEYS[dialect],)
-    for place, (message, said) in enumerate(zip(messages, saids, strict=True)):
+    for place in range(first, len(saids)):
+        message, said = messages[place], saids[place]
         names.update(said.calls)
         if not said.parts:
             continue
@@ -87,7 +116,7 @@ def _history(dialect: str, body: Mapping[str, Any]) -> History | None:
             text: Any = message if isinstance(message, str) else walk(message, path)
             tool = tool or names.get(call, "")
             spots.append(Spot((*at, *path), place, kind, string(text) or "", tool, call, error, fixed))
-    return History(dialect, body, messages, tuple(spots), exchanges, arrived, _chain(dialect, body, saids))
+    return spots
 
 
 def newest_turn(saids: Sequence[Said]) -> tuple[int, int]:
@@ -101,10 +130,11 @@ def newest_turn(saids: Sequence[Said]) -> tuple[int, int]:
     return start, stop
 
 
-def _chain(dialect: str, body: Mapping[str, Any], saids: Sequence[Said]) -> tuple[bytes, ...]:
-    hashed = blake2b(head_of(dialect, body), digest_size=16)
-    found: list[bytes] = []
-    for said in saids:
-        hashed.update(said.digest)
-        found.append(hashed.digest())
+def _chain(head: bytes, saids: Sequence[Said], known: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Of each message a digest of all up to it."""
+    found = list(known)
+    last = found[-1] if found else head
+    for said in saids[len(found) :]:
+        last = blake2b(last + said.digest, digest_size=16).digest()
+        found.append(last)
     return tuple(found)
