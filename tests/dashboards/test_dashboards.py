@@ -117,9 +117,10 @@ def test_promtool_takes_the_rules() -> None:
 
 
 def test_alerts_are_raised_when_they_should_be_and_not_before() -> None:
-    promtool("test", "rules", HERE / "rules.yml")
-    tested = set(re.findall(r"alertname: (\w+)", (HERE / "rules.yml").read_text(encoding="utf-8")))
-    assert tested == {alert.name for alert in alerts()}
+    files = [HERE / "rules.yml", HERE / "rules_of_days.yml"]
+    promtool("test", "rules", *files)
+    tested = re.findall(r"alertname: (\w+)", "".join(file.read_text(encoding="utf-8") for file in files))
+    assert set(tested) == {alert.name for alert in alerts()}
 
 
 def test_promtool_parses_every_query(tmp_path: Path) -> None:
