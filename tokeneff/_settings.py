@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tokeneff.prices import Prices
     from tokeneff.telemetry import Telemetry
     from tokeneff.totals import Totals
-    from tokeneff.trim import Policies
 
 KEY = "_tokeneff"
 """The one entry that a wrapped client has in its ``__dict__`` and a bare one has not."""
@@ -69,9 +68,9 @@ class Settings:
         accounting = Accounting(self._accounts, self.ledger, self.telemetry.observed, capture.masked, trims=trims)
         self.guards: Guards = self._guards(arguments)
         cached, placed = self._cache(arguments.get("cache"))
-        trim = self._trim(arguments.get("trim"), bool(placed))
-        below = [*trim.within, *placed, *trim.below, self.guards.policy]
-        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, *trim.above, *cached, *below)
+        above, within, lowest = self._trim(arguments.get("trim"), bool(placed))
+        below = [*within, *placed, *lowest, self.guards.policy]
+        self.policies: Sequence[Policy] = (self.telemetry.policy, accounting.policy, *above, *cached, *below)
         import_whole("httpx2")
         if self.ledger is not None or self.telemetry.observed() or arguments.get("budget") or len(below) > 1 or cached:
             # The first call needs the price list, and may well be answered before it is read.
@@ -105,10 +104,12 @@ class Settings:
 
         return policies_of(given, self.prices, lambda: self.policies)
 
-    def _trim(self, given: Any, placed: bool) -> Policies:
-        from tokeneff.trim import Policies, policies_of
+    def _trim(self, given: Any, placed: bool) -> tuple[Sequence[Policy], Sequence[Policy], Sequence[Policy]]:
+        if given is None or given is False:
+            return (), (), ()
+        from tokeneff.trim import policies_of
 
-        return policies_of(given, self.prices, placed, self._learns) if given else Policies()
+        return policies_of(given, self.prices, placed)
 
     def changed(self, **arguments: Any) -> Settings:
         """These settings with other arguments, and totals of their own."""

@@ -256,6 +256,17 @@ async def test_a_request_that_is_wrong_by_itself_fails_as_it_would(
     assert "default" not in caplog.text
 
 
+async def test_what_comes_of_the_second_try_by_accident_says_nothing(provider: FakeProvider, wrapped: Any) -> None:
+    import openai
+
+    client = wrapped("openai")
+    provider.queue(faults.bad_request("bad request"), faults.server_error(503))
+    with pytest.raises(openai.InternalServerError):
+        await chat(client)
+    await chat(client)
+    assert "verbosity" in sent(provider)
+
+
 async def test_a_trimmed_call_is_not_blamed_for_a_default(provider: FakeProvider, wrapped: Any) -> None:
     client = wrapped("openai")
     asked = [*ASKED]

@@ -55,10 +55,10 @@ class Shaping:
         refused: tuple[str, ...] = ()
         if set_ is not None and self._may_be_of_ours(call, set_, outcome):
             again = yield from forward(_bare(call, set_))
-            if not _is_refusal(again):
+            if _is_answered(again):
                 refused = self._give_up(call, set_, outcome)
             outcome = again
-        elif set_ is not None and outcome.status is not None and outcome.status < 300:
+        elif set_ is not None and _is_answered(outcome):
             self._know(_market(call), tuple(set_.values), True)
         repeated = watches[0][-1].repeated if watches is not None and watches[0] else None
         if set_ is None and repeated is None:
@@ -156,3 +156,7 @@ def _begun(call: Call, watches: list[Watch], characters: int) -> Call:
 def _is_refusal(outcome: Outcome) -> bool:
     failure = outcome.failure
     return failure is not None and failure.status in _REFUSED and not outcome.chunks
+
+
+def _is_answered(outcome: Outcome) -> bool:
+    return outcome.status is not None and outcome.status < 300
