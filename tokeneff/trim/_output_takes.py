@@ -15,6 +15,7 @@ _FIELDS = {
 }
 
 
+@lru_cache(maxsize=1024)
 def takes(model: str, setting: str, value: str, tools: bool = False) -> bool:
     """Whether a model is not known to refuse this.
 
@@ -33,7 +34,6 @@ def takes(model: str, setting: str, value: str, tools: bool = False) -> bool:
     return with_tools is None or value in with_tools
 
 
-@lru_cache(maxsize=512)
 def _known(name: str, table: str) -> tuple[str, ...] | None:
     rows: list[dict[str, Any]] = _tables()[table]
     return next((tuple(row["takes"]) for row in rows if fits(name, tuple(row["models"]))), None)
