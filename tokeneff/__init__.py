@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tokeneff.prices import Cost, Prices
     from tokeneff.tokens import TokenCount, count
     from tokeneff.totals import Latency, Total, Usage
-    from tokeneff.trim import Output, Trim
+    from tokeneff.trim import Output, Summarise, Trim
     from tokeneff.trim._recall import Recall, recall
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "Recall",
     "Semantic",
     "StoreError",
+    "Summarise",
     "TokenCount",
     "TokeneffError",
     "Total",
@@ -103,6 +104,7 @@ _LATER = {
     "Total": "tokeneff.totals",
     "Usage": "tokeneff.totals",
     "Output": "tokeneff.trim",
+    "Summarise": "tokeneff.trim",
     "Trim": "tokeneff.trim",
     "Recall": "tokeneff.trim._recall",
     "recall": "tokeneff.trim._recall",

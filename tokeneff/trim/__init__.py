@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokeneff.trim._output import Output
+from tokeneff.trim._summarise import Summarise
 from tokeneff.trim._trim import Trim, normalised
 
 if TYPE_CHECKING:
     from tokeneff._flow import Policy
     from tokeneff.prices import Prices
 
-__all__ = ["Output", "Policies", "Trim", "normalised", "policies_of"]
+__all__ = ["Output", "Policies", "Summarise", "Trim", "normalised", "policies_of"]
 
 
 class Policies(NamedTuple):

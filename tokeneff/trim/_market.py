@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
@@ -20,15 +19,16 @@ from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import replaced
 from tokeneff.trim._gate import Course
 from tokeneff.trim._history import Exchange, History, Path
+from tokeneff.trim._lengths import Lengths
 from tokeneff.trim._limit import Fit, fitted, measure_of
 from tokeneff.trim._memo import Memo
-from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._planning import Planned, Planner, Request, aligned
 from tokeneff.trim._provider import Asking, Can
 from tokeneff.trim._provider_plan import ProvidersPlanner
 from tokeneff.trim._provider_sent import Terms, asking_for, body_with, makes_room
 from tokeneff.trim._recalling import TOOL
 from tokeneff.trim._settling import Flights
+from tokeneff.trim._summing import Room, Summaries, SummingPlanner
 from tokeneff.trim._told import Flight, Verified
 from tokeneff.trim._vault import Vault
 from tokeneff.trim.kinds import LOSSLESS, USUAL
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from tokeneff.prices import Prices
     from tokeneff.trim._trim import Trim
 
-_OVER = 3_600.0
-"""Seconds without a request after which a conversation counts as over."""
-_MOST_OPEN = 2_000
 _ROOM = 3, 4
 """What is too long is cut to this part of what may be sent: cut to the very limit, it is cut again at each turn."""
 
@@ -85,30 +82,6 @@ class Trimmed(NamedTuple):
     """What to learn from how it ends; ``None`` where no price is known."""
 
 
-class Lengths:
-    """How many requests conversations have, learnt as they end; not thread-safe by itself."""
-
-    def __init__(self) -> None:
-        self.outlook = Outlook()
-        self._open: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
-
-    def asked(self, chain: Sequence[bytes], at: float) -> None:
-        """One more request."""
-        turns = 0
-        for digest in reversed(chain):
-            before = self._open.pop(digest, None)
-            if before is not None:
-                turns = before[1] - (digest == chain[-1])  # the same request again is no other turn
-                break
-        self._open[chain[-1]] = at, turns + 1
-        while self._open:
-            newest, lasted = next(iter(self._open.values()))
-            if at - newest <= _OVER and len(self._open) <= _MOST_OPEN:
-                break
-            self._open.popitem(last=False)
-            self.outlook.ended(lasted)
-
-
 class Market:
     """Decides for one scope. Thread-safe; may wait for a store.
 
@@ -136,6 +109,10 @@ class Market:
             kinds, keep, tool, scope = (*LOSSLESS, *(trim.lossy or USUAL)), (*keep, TOOL), TOOL, f"{scope}\n\nrecall"
         if provided:
             self._planner = ProvidersPlanner(memo, tools=keep, scope=f"{scope}\n\nprovider", vault=self.vault)
+        elif trim.summarise is not None:
+            written = Summaries(trim.summarise, memo, prices, tenant)
+            own = {"tools": trim.keep_tools, "scope": scope, "vault": self.vault, "recall": recall}
+            self._planner = SummingPlanner(written, memo, **own)
         else:
             self._planner = Planner(memo, tools=trim.keep_tools, scope=scope, vault=self.vault, recall=recall)
         self.arriving = Arriving(memo, self.vault, counter().text, kinds, scope=scope, keep_tools=keep, recall=tool)
@@ -213,34 +190,45 @@ class Market:
             ours = plain if body is history.body else pieces(body)
         gone = len(self._planner.standing(history).gone) if planned is not None else 0
         after = asked.total if body is history.body else self._expected(asked, body)
-        asking = None if rates is None else self._asking(asked, Terms(rule, rates, plain, outlook))
+        terms = None if rates is None else Terms(rule, rates, plain, outlook)
+        asking, spent = self._asking(asked, terms), 0 if planned is None else planned.spent
         if asked.most is not None and after > asked.most and not makes_room(asked, asking):
             asking = None
-            fit = self._fitted(asked, asked.most, texts, arrived.leans, after)
+            fit, paid = self._fitted(asked, asked.most, texts, arrived.leans, after, terms)
+            spent += paid
             body, after, texts, gone, ours = fit.body, fit.tokens, fit.texts, len(fit.gone), pieces(fit.body)
         if asking is not None:
             body = body_with(history, texts, arrived.texts, asking)
         flight: Flight | None = None
         if rates is not None:
             # What was planned is noted already.
+            known = known[0]._replace(cost=known[0].cost + spent), known[1]
             noted = self._planner.known(history)[1] if planned is not None and ours is planned.pieces else None
             flight = self._flights.leaving(history, known, rule, rates, plain, ours, at, noted)
         return Trimmed(body, arrived, planned, asked.total, after, texts, gone, asking, flight)
 
-    def _asking(self, asked: Asked, terms: Terms) -> Asking | None:
-        if asked.can is None or not self._trim.history:
+    def _asking(self, asked: Asked, terms: Terms | None) -> Asking | None:
+        if asked.can is None or terms is None or not self._trim.history:
             return None
         return asking_for(asked, asked.can, self._planner.standing(asked.history), terms, self._trim.keep_tools)
 
     def _fitted(
-        self, asked: Asked, most: int, texts: Mapping[Path, str], leans: Mapping[int, Sequence[int]], before: int
-    ) -> Fit:
-        history = asked.history
+        self,
+        asked: Asked,
+        most: int,
+        texts: Mapping[Path, str],
+        leans: Mapping[int, Sequence[int]],
+        before: int,
+        terms: Terms | None,
+    ) -> tuple[Fit, int]:
+        """The request cut to what may be sent, and nano-dollars that it cost to write what stands for the rest."""
+        history, spent = asked.history, 0
         up, down = _ROOM
+        measure = measure_of(history.dialect, asked.model, asked.site.provider, asked.session)
         fit = fitted(
             history,
             most,
-            measure_of(history.dialect, asked.model, asked.site.provider, asked.session),
+            measure,
             target=most * up // down,
             texts=texts,
             gone=tuple(Exchange(*row) for row in self._planner.standing(history).gone),
@@ -249,9 +237,12 @@ class Market:
             model=asked.model,
             name_of=self._planner.name_of,
         )
+        if isinstance(self._planner, SummingPlanner) and terms is not None:
+            room = Room(most, before, terms.rates, terms.outlook.turns(len(history.exchanges)))
+            fit, spent = self._planner.summaries.fit(history, fit, texts, room, measure)
         rows = tuple((one.start, one.stop) for one in fit.gone)
         self._planner.keep(history, Batch(fit.texts, before - fit.tokens, 0, rows))
-        return fit
+        return fit, spent
 
     def _arrived(self, asked: Asked, shorten: bool) -> Arrived:
         history = asked.history

@@ -25,6 +25,7 @@ from tokeneff.trim._provider import Providing, headers_with, told_with
 from tokeneff.trim._provider_plan import CLEARED
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._recalling import can_recall, tenant_of
+from tokeneff.trim._summing import is_summed
 from tokeneff.trim._told import Flight
 from tokeneff.trim._validity import fault_of
 
@@ -57,7 +58,7 @@ class Trimming:
         self._learns = learns
         self._trim, self._prices, self._placed = trim, prices, placed
         self._memo = memo_of(trim)
-        self._instant = self._memo.store.instant
+        self._instant = self._memo.store.instant and trim.summarise is None
         self.guard = Lock()
         self._providing = Providing() if trim.via == "provider" else None
         self._markets: OrderedDict[tuple[str, bool, bool], Market] = OrderedDict()
@@ -230,6 +231,8 @@ def _told(trimmed: Trimmed) -> Told:
     own = {path for path, text in texts.items() if arrived.texts.get(path) == text}
     kinds = Counter(done.kind for done in arrived.edits if done.path in own)
     kinds.update("cleared" if is_cleared(text) else "cut" for path, text in texts.items() if path not in own)
+    if summed := sum(map(is_summed, texts.values())):
+        kinds["summarised"] = summed
     if trimmed.gone:
         kinds["dropped"] = trimmed.gone
     planned = trimmed.planned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from hashlib import blake2b
 from math import ceil
@@ -14,10 +14,11 @@ from tokeneff._forking import watch
 from tokeneff._log import log_once
 from tokeneff.tokens import counter
 from tokeneff.trim._calls import calls_of
+from tokeneff.trim._changing import changed
 from tokeneff.trim._gate import MARGIN, SLACK, Case, Verdict
 from tokeneff.trim._history import History, Path
-from tokeneff.trim._limit import window_of
-from tokeneff.trim._plan import Clearing
+from tokeneff.trim._limit import Fit, Measure, window_of
+from tokeneff.trim._plan import Clearing, is_cleared
 from tokeneff.trim._planning import Planned, Planner, Request
 from tokeneff.trim._summary_asking import Written, written
 
@@ -41,6 +42,18 @@ class Summed(NamedTuple):
     spent: int = 0
     """Nano-dollars that it cost."""
     made: bool = False
+
+
+class Room(NamedTuple):
+    """What a request that was too long may have."""
+
+    most: int
+    """Tokens."""
+    before: int
+    """Tokens that it had."""
+    rates: Rates
+    turns: float
+    """Requests likely to come after it."""
 
 
 class Summaries:
@@ -98,28 +111,27 @@ class Summaries:
 
         return self._summed(history, before, texts, {*texts}, pays)
 
-    def forced(
-        self,
-        history: History,
-        before: Mapping[Path, str],
-        texts: Mapping[Path, str],
-        gone: Iterable[int],
-        room: int,
-        rates: Rates | None,
-        turns: float,
-        saved: int,
-    ) -> Summed:
-        """The same of what a window that is too small has left out, if there is room, and the rest of the conversation
-        is likely to save what it costs.
+    def fit(
+        self, history: History, fit: Fit, before: Mapping[Path, str], room: Room, measure: Measure
+    ) -> tuple[Fit, int]:
+        """A request that was cut to fit with a summary of what was left out, if there is room, and the rest of the
+        conversation is likely to save what it costs; and nano-dollars that it did cost.
 
         Args:
-            gone: messages that were left out whole. room: tokens. turns: requests to come. saved: tokens, with each.
+            before: what was sent of the history instead of the caller's texts. measure: counts a request.
         """
-        if rates is None or room < self._summarise.max_tokens:
-            return Summed(texts)
-        new = {path for path, text in texts.items() if before.get(path) != text}
-        over, gain = Fraction(*MARGIN), int(saved * rates.cache_read * Fraction(turns))
-        return self._summed(history, before, texts, new, lambda price: price * over < gain, frozenset(gone))
+        if room.most - fit.tokens < self._summarise.max_tokens:
+            return fit, 0
+        gone = frozenset(place for one in fit.gone for place in range(one.start, one.stop))
+        new = {path for path, text in fit.texts.items() if before.get(path) != text}
+        over = Fraction(*MARGIN)
+        gain = (room.before - fit.tokens) * room.rates.cache_read * Fraction(room.turns)
+        found = self._summed(history, before, fit.texts, new, lambda price: price * over < gain, gone)
+        if not found.made:
+            return fit, 0
+        body = changed(history, found.texts, fit.gone)
+        tokens, _ = measure(body)
+        return (fit if tokens > room.most else Fit(body, found.texts, fit.gone, tokens)), found.spent
 
     def _summed(
         self,
@@ -213,6 +225,11 @@ def _material(history: History, before: Mapping[Path, str], new: set[Path], gone
         what = f"{call.tool}({call.arguments})" if call is not None else spot.tool or spot.kind
         parts.append(f"<result number={len(parts) + 1} of={what!r}>\n{before.get(spot.path, spot.text)}\n</result>")
     return len(parts), "\n".join(parts)
+
+
+def is_summed(text: str) -> bool:
+    """Whether a text that stands in place of a result holds a summary."""
+    return is_cleared(text) and "\n[Summary of the " in text
 
 
 class SummingPlanner(Planner):
