@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tokeneff.report import _say_trims as trims
 from tokeneff.report._say import amount, brief, duration, moment, money, several, share
 from tokeneff.report._values import Finding, Latency, Report, Sums, Table
 
@@ -39,13 +40,17 @@ def _title(report: Report) -> str:
 
 
 def _facts(report: Report) -> Grid:
+    return _pairs(_lines(report))
+
+
+def _pairs(lines: Iterable[tuple[str, str]], title: str | None = None) -> Grid:
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(show_header=False, box=None, pad_edge=False)
+    grid = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, pad_edge=False)
     grid.add_column(style="cyan", no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in _lines(report):
+    for name, value in lines:
         grid.add_row(Text(f"  {name}"), Text(value))
     return grid
 
@@ -135,6 +140,8 @@ def grids(report: Report) -> Iterator[Grid]:
         more = len(breaks) - _LISTED
         yield _grid("what broke the cache", ("cause", "where", "calls", "tokens", "cost"), rows, texts=2, more=more)
     yield from _calls(report)
+    if report.trimming is not None:
+        yield _pairs(((name, clean(value, 400)) for name, value in trims.told(report.trimming)), "trimming")
 
 
 def _calls(report: Report) -> Iterator[Grid]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tokeneff.errors import ReportError
 from tokeneff.report._report import report
+from tokeneff.report._trim_values import Arm, Compared, Interval, Trimmed
 from tokeneff.report._values import (
     Break,
     Decided,
@@ -21,10 +22,13 @@ from tokeneff.report._values import (
 )
 
 __all__ = [
+    "Arm",
     "Break",
+    "Compared",
     "Decided",
     "ErrorGroup",
     "Finding",
+    "Interval",
     "Latency",
     "Part",
     "Report",
@@ -34,6 +38,7 @@ __all__ = [
     "SlowCall",
     "Sums",
     "Table",
+    "Trimmed",
     "Unpriced",
     "report",
 ]

@@ -14,6 +14,8 @@ from tokeneff.report._advice import findings, identical, ranked
 from tokeneff.report._reading import Reading, seal
 from tokeneff.report._sums import latencies, parts_of
 from tokeneff.report._tables import checked, table
+from tokeneff.report._trim_values import Trimmed
+from tokeneff.report._trims import trims
 from tokeneff.report._values import Decided, Finding, Latency, Report, Session, SlowCall
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def report(
         tables = tuple(table(reading, name) for name in names)
         found = tuple(findings(reading, prices))
         breaks, errors = lists.breaks(reading), lists.errors(reading)
-        (count, sessions), (latency, first_chunk), slowest, decisions, identical = beside.done()
+        (count, sessions), (latency, first_chunk), slowest, decisions, identical, trimming = beside.done()
         return Report(
             source=_name(source),
             now=time.time_ns() // 1000 if now is None else now,
@@ -82,6 +84,7 @@ def report(
             unpriced=lists.unpriced(reading),
             findings=ranked((*found, *identical)),
             series=_series(reading) if series else None,
+            trimming=trimming,
         )
 
 
@@ -107,6 +110,7 @@ class _Beside:
             lists.slowest(reading),
             lists.decisions(reading),
             tuple(identical.find(reading)),
+            trims(reading),
         )
 
 
@@ -116,6 +120,7 @@ _Found: TypeAlias = tuple[
     tuple[SlowCall, ...],
     tuple[Decided, ...],
     tuple[Finding, ...],
+    Trimmed | None,
 ]
 
 

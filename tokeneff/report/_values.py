@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 if TYPE_CHECKING:
     from tokeneff.report._series import Series
+    from tokeneff.report._trim_values import Trimmed
 
 FindingKind: TypeAlias = Literal[
     "uncached_prefix",
@@ -272,6 +273,8 @@ class Report(NamedTuple):
     """By what they would save, most first."""
     series: Series | None = None
     """The calls over time, for charts; only where it is asked for."""
+    trimming: Trimmed | None = None
+    """What was left out of calls, and what that saved; ``None`` where none was looked at for trimming."""
 
     def as_json(self) -> dict[str, Any]:
         """The report as dicts, lists, numbers and texts; money stays in nano-dollars."""

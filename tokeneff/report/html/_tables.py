@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from tokeneff.report import _say_trims as trims
 from tokeneff.report._say import amount, brief, duration, moment, money, several, share
 from tokeneff.report._values import Break, Decided, ErrorGroup, Part, Report, Row, Session, SlowCall, Sums, Unpriced
 from tokeneff.report.html._head import spend, tokens
@@ -26,6 +27,8 @@ WORDS = {
 }
 """The parts of a call, as people call them."""
 
+_WHOLE = 100
+"""Rows of a table that is not cut."""
 _NARROW = 6
 """Columns of a table that leaves room for another beside it."""
 
@@ -45,6 +48,8 @@ def tables(report: Report, most: int) -> Iterator[Markup]:
     yield _section("Tokens by part", "", _parts(report), [part for part in report.parts if part.tokens], most)
     yield _section("Errors", "", _ERRORS, report.errors, most)
     yield _section("What policies decided", "", _DECISIONS, report.decisions, most)
+    if report.trimming is not None:
+        yield _section("Trimming", "", _TRIMMING, tuple(trims.told(report.trimming)), _WHOLE)
     yield _section("Calls of unknown cost", "", _UNPRICED, report.unpriced, most)
 
 
@@ -257,6 +262,11 @@ _DECISIONS: tuple[Column[Decided], ...] = (
     _number("calls", "calls", _count),
     Column("saved", lambda row: None if row.unknown == row.calls else row.saved, lambda row: money(row.saved)),
     _number("not known of", "unknown", _count, "Calls of which nobody knows what was saved"),
+)
+
+_TRIMMING: tuple[Column[tuple[str, str]], ...] = (
+    Column("what", lambda row: row[0]),
+    Column("came to", lambda row: brief(row[1], 400)),
 )
 
 _UNPRICED: tuple[Column[Unpriced], ...] = (
