@@ -204,7 +204,7 @@ class Market:
             # What was planned is noted already.
             known = known[0]._replace(cost=known[0].cost + spent), known[1]
             noted = self._planner.known(history)[1] if planned is not None and ours is planned.pieces else None
-            flight = self._flights.leaving(history, known, rule, rates, plain, ours, at, noted)
+            flight = self._flights.leaving(history, known, rule, rates, plain, ours, at, noted, spent)
         return Trimmed(body, arrived, planned, asked.total, after, texts, gone, asking, flight)
 
     def _asking(self, asked: Asked, terms: Terms | None) -> Asking | None:

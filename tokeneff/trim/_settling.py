@@ -57,6 +57,7 @@ class Flights:
         ours: Pieces,
         at: float,
         after: Course | None = None,
+        spent: int = 0,
     ) -> Flight:
         """A request is about to be sent.
 
@@ -64,14 +65,15 @@ class Flights:
             known: what :meth:`Planner.known` gave before anything was planned.
             plain: it as it was written. ours: as it is sent. at: now.
             after: the conversation with it, where that is noted already.
+            spent: nano-dollars that what stands for the rest has cost; they are in what is known.
         """
         before, chain = known[0], history.chain
         if after is None:
             after = before.after(rule, rates, plain, ours, at)
             self._planner.settle(chain, after)
-        expected = (after.spent - before.spent) - (after.cost - before.cost)
+        expected = (after.spent - before.spent) - (after.cost - before.cost) - spent
         bare = self._before(chain) if self._wanted else None
-        return Flight(chain, rule, rates, plain, ours, at, before, known[1], bare, expected)
+        return Flight(chain, rule, rates, plain, ours, at, before, known[1], bare, expected, spent)
 
     def unsent(self, flight: Flight) -> None:
         """It never reached its provider, whose cache has nothing of it."""
@@ -97,7 +99,7 @@ class Flights:
         self._planner.settle(flight.chain, course)
         self._learn(flight.before.ours, course.ours)
         cost, untrimmed = (self._dollars(one, outcome, model, site, flight.at) for one in (said, split))
-        saved = None if cost is None or untrimmed is None else untrimmed - cost
+        saved = None if cost is None or untrimmed is None else untrimmed - cost - flight.spent
         sure = split is said or flight.rule.engine == "none"
         return _removed(flight, outcome.tokens)._replace(
             untrimmed=untrimmed,

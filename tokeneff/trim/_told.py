@@ -44,6 +44,8 @@ class Flight(NamedTuple):
     """What the cache would hold by simulation alone, of requests as they were written."""
     expected: int | None = None
     """Nano-dollars that the request is expected to cost less than it would have."""
+    spent: int = 0
+    """Nano-dollars that were spent on what stands in it for what was left out; they are in ``before``."""
 
 
 class Verified(NamedTuple):
