@@ -109,8 +109,8 @@ class CallRecord(NamedTuple):
     trim_expected: int | None = None
     """What the call was expected to cost less."""
     trim_realised: int | None = None
-    """What it did cost less: ``trim_untrimmed``, less what its input cost by the provider's counts and what was spent on
-    summaries for it."""
+    """What it did cost less: ``trim_untrimmed``, less what its input cost by the provider's counts and what summaries
+    for it did."""
     trim_untrimmed: int | None = None
     """What its input would have cost untrimmed."""
     trim_source: str = ""
