@@ -174,23 +174,18 @@ class Market:
             outlook = self._lengths.outlook
         rates = self._prices.rates(asked.model, asked.site.provider, asked.site.host, at, asked.total)
         arrived = self._arrived(asked, self._planner.may_shorten(history, rule, rates, plain, outlook))
-        planned: Planned | None = None
-        pieces, ours, placed = self._pieces(asked, plain), plain, _is_placed(asked, asked.prompt)
-        if rates is not None and self._trim.history and (asked.can is None or asked.can.clear is not None):
-            # Breakpoints that are set further down are set where they pay anew for each request.
-            anchors = None if placed else partial(anchors_of, rule=rule)
-            request = Request(history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans)
-            most = None if asked.can is None else asked.most
-            planned = self._planner.plan(request._replace(anchors=anchors, most=most))
+        terms = None if rates is None else Terms(rule, rates, plain, outlook)
+        pieces, ours = self._pieces(asked, plain), plain
+        planned = self._planned(asked, arrived, terms, pieces, at)
+        if planned is not None:
             texts, body, ours = planned.texts, planned.body, planned.pieces
-            if planned.anchor is not None and not placed:
+            if planned.anchor is not None and not _is_placed(asked, asked.prompt):
                 body = anchored(body, planned.pieces, planned.anchor)
         else:
             texts, body = arrived.texts, replaced(history, arrived.texts) if arrived.texts else history.body
             ours = plain if body is history.body else pieces(body)
         gone = len(self._planner.standing(history).gone) if planned is not None else 0
         after = asked.total if body is history.body else self._expected(asked, body)
-        terms = None if rates is None else Terms(rule, rates, plain, outlook)
         asking, spent = self._asking(asked, terms), 0 if planned is None else planned.spent
         if asked.most is not None and after > asked.most and not makes_room(asked, asking):
             asking = None
@@ -206,6 +201,16 @@ class Market:
             noted = self._planner.known(history)[1] if planned is not None and ours is planned.pieces else None
             flight = self._flights.leaving(history, known, rule, rates, plain, ours, at, noted, spent)
         return Trimmed(body, arrived, planned, asked.total, after, texts, gone, asking, flight)
+
+    def _planned(self, asked: Asked, arrived: Arrived, terms: Terms | None, pieces: Any, at: float) -> Planned | None:
+        """What is left out of the history; ``None`` where that is not for us to say."""
+        if terms is None or not self._trim.history or (asked.can is not None and asked.can.clear is None):
+            return None
+        rule, rates, plain, outlook = terms
+        request = Request(asked.history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans)
+        # Breakpoints that are set further down are set where they pay anew for each request.
+        anchors = None if _is_placed(asked, asked.prompt) else partial(anchors_of, rule=rule)
+        return self._planner.plan(request._replace(anchors=anchors, most=None if asked.can is None else asked.most))
 
     def _asking(self, asked: Asked, terms: Terms | None) -> Asking | None:
         if asked.can is None or terms is None or not self._trim.history:
