@@ -35,5 +35,7 @@ class Told:
     """Conversations that the simulator would cache and that their provider did not."""
     keyed: int = 0
     """Conversations with a provider that is asked for its cache by a routing key."""
+    own: int = 0
+    """Conversations whose client sets breakpoints itself."""
     decided: Counter[str] = field(default_factory=Counter[str])
     """Calls that a policy had its hand in when they were recorded, by its name."""

@@ -84,7 +84,8 @@ def _pieces(record: CallRecord, before: Pieces) -> Pieces:
     total = record.input_tokens or 0
     top = min((record.in_tools or 0) + (record.in_system or 0), total)
     chain, ends = list[bytes](), list[int]()
-    if 0 < top < total:
+    head = int(0 < top < total)
+    if head:
         chain.append(_digest("head", record.toolset, record.system_hash))
         ends.append(top)
     if before.chain[: len(chain)] == tuple(chain):
@@ -95,7 +96,7 @@ def _pieces(record: CallRecord, before: Pieces) -> Pieces:
     chain.append(_digest(chain[-1].hex() if chain else "", record.request_hash or record.call_id))
     ends.append(total)
     # A request is what the model wrote, and what answers that: two blocks more.
-    return Pieces(tuple(chain), tuple(ends), tuple(range(1, 2 * len(chain), 2)), 0, 1, (), True, len(chain) - 1)
+    return Pieces(tuple(chain), tuple(ends), tuple(range(1, 2 * len(chain), 2)), 0, head, (), True, len(chain) - 1)
 
 
 def _digest(*parts: str) -> bytes:

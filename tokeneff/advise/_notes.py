@@ -65,8 +65,13 @@ def _means(weighing: Weighing, told: Told) -> Iterator[str]:
         )
     if told.keyed:
         yield (
-            "prompt cache: where the provider caches by itself, Cache(prompt=True) asks for its cache by a routing "
-            "key, whose effect no recording shows: it is not simulated"
+            "prompt cache: OpenAI caches by itself; Cache(prompt=True) adds a key by which its requests are routed, "
+            "whose effect no recording shows: it is not simulated"
+        )
+    if told.own:
+        yield (
+            f"prompt cache: the client of {several(told.own, 'conversation')} sets breakpoints itself, which "
+            "Cache(prompt=True) leaves as they are"
         )
     if not any(tally.answered for tally in weighing.tallies):
         yield "response cache: no request equals an earlier one"

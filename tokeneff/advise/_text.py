@@ -101,11 +101,17 @@ def _after(choice: Choice) -> str:
 
 def _writing(advice: Advice) -> Iterator[str]:
     yield "what to write, the best first"
+    known: dict[tuple[int, int, int], int] = {}
     for number, choice in enumerate(advice.choices, 1):
-        if choice.saved > 0:
-            yield f"{number:>3}. {choice.write}"
-            for told in _told(choice):
-                yield from wrap(told, WIDTH, initial_indent="     ", subsequent_indent="     ")
+        if choice.saved <= 0:
+            continue
+        same = known.setdefault((choice.cost, choice.input_tokens, choice.lost), number)
+        if same != number:
+            yield f"{number:>3}. makes no difference to {same}."
+            continue
+        yield f"{number:>3}. {choice.write}"
+        for told in _told(choice):
+            yield from wrap(told, WIDTH, initial_indent="     ", subsequent_indent="     ")
     if not any(choice.saved > 0 for choice in advice.choices):
         yield "  nothing: the traffic costs least as it is"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tokeneff._plain import fields
 from tokeneff.advise._asked import Asked, Told
+from tokeneff.advise._joining import Joining
 from tokeneff.advise._strand import Heard, Strand
 from tokeneff.cache._models import takes_no_sampling
 from tokeneff.logs._reading import sessions
@@ -18,15 +19,16 @@ from tokeneff.promptcache import Mark, Pieces, rule_of
 from tokeneff.tokens import counter
 from tokeneff.trim._replay import Turn, hidden, own_tokens, turn_of, words_of
 
-_PATIENCE = 2.0
+_PATIENCE = 10.0
+"""Seconds to wait for a vocabulary, once: all of the traffic is to be counted by the same."""
 _SECOND = 1_000_000
 _PER_TOKEN = 4
 """Characters, about: enough to choose a limit by."""
 
 
 def threads(sources: Sequence[Source], skipped: Skipped, asked: Asked, told: Told) -> Iterator[list[Logged]]:
-    """The calls of each conversation with each model, one conversation's in memory at a time; none twice."""
-    seen: set[str] = set()
+    """The calls of each conversation with each model, none twice; as much in memory as one conversation has."""
+    seen, joining = set[str](), Joining()
     for session in sessions(sources, skipped, asked.since):
         found: dict[tuple[str, str], list[Logged]] = {}
         for call in session:
@@ -37,7 +39,12 @@ def threads(sources: Sequence[Source], skipped: Skipped, asked: Asked, told: Tol
                 found.setdefault((call.thread, call.model), []).append(call)
             else:
                 told.failed += 1
-        yield from found.values()
+        for calls in found.values():
+            if len(calls) == 1 and calls[0].call_id.startswith("trace:"):
+                yield from joining.add(calls[0])
+            else:
+                yield calls
+    yield from joining.rest()
 
 
 def size_of(calls: Sequence[Logged]) -> int:

@@ -14,7 +14,6 @@ from tokeneff.trim._anchoring import anchors_of
 from tokeneff.trim._arriving import Arrived, Arriving
 from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import replaced
-from tokeneff.trim._gate import may_shorten
 from tokeneff.trim._history import Exchange, History, Path
 from tokeneff.trim._limit import fitted, window_of
 from tokeneff.trim._memo import Memo
@@ -72,8 +71,8 @@ class Trimming:
         known = self._arriving.known(history)
         if known is not None:
             return known
-        first = len(turn.plain.chain) - len(history.messages) + history.arrived
-        shorten = may_shorten(self._place.rule, turn.plain, first)
+        rates = self._place.rates(turn.plain.total)
+        shorten = self._planner.may_shorten(history, self._place.rule, rates, turn.plain, self._outlook)
         standing = self._planner.standing(history)
         gone = {*standing.texts, *(place for start, stop in standing.gone for place in range(start, stop))}
         return self._arriving.arrive(history, turn.model, history.arrived if shorten else len(history.messages), gone)

@@ -76,7 +76,8 @@ class Weighing:
         self.models[strand.model] += len(strand.turns)
         self.shown += strand.shown
         self.placed += places
-        self._told.keyed += plain.place.rule.engine == "points"
+        self._told.keyed += strand.provider == "openai"
+        self._told.own += plain.place.rule.engine == "marks" and not strand.markable
         self.errors.extend(heard.error for heard in strand.heard if heard.error)
         self.before.add(strand.name, plain.came, plain.came)
         known = {_NOTHING: plain.came}

@@ -85,6 +85,7 @@ def _advised(args: argparse.Namespace, out: Output) -> Advice:
 
 def _source(args: argparse.Namespace) -> tuple[str | list[str | Source], str]:
     from tokeneff.cli._report_source import sources_of
+    from tokeneff.ledger._url import file_of
 
     urls = [path for path in args.traces if "://" in path]
     logs = len(args.traces) > len(urls) or args.claude_code is not None or args.codex is not None
@@ -94,6 +95,7 @@ def _source(args: argparse.Namespace) -> tuple[str | list[str | Source], str]:
         sources, names = sources_of(args.traces, args.claude_code, args.codex)
         return sources, ", ".join(names)
     url = urls[0] if urls else ledger_url(args)
+    file_of(url)  # says what to write where it is none
     return url, url
 
 
