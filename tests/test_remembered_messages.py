@@ -55,7 +55,7 @@ def provider() -> Any:
         yield fake
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(history=st.lists(MESSAGE, min_size=3, max_size=6), more=MESSAGE, tools=st.lists(TOOL, min_size=3, max_size=4))
 def test_every_turn_sends_the_bytes_of_the_bare_client(
     provider: FakeProvider, history: Any, more: Any, tools: Any
@@ -188,7 +188,7 @@ RESPONSES = st.fixed_dictionaries(
 
 
 @pytest.mark.property
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data(), chat=st.booleans())
 def test_whatever_arguments_are_given_the_bytes_are_those_of_the_bare_client(
     provider: FakeProvider, data: st.DataObject, chat: bool

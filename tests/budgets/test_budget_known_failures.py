@@ -293,8 +293,8 @@ async def test_spend_is_what_was_billed_litellm_36926_27735(lab: Lab, way: Way, 
     assert (refused.value.spent, refused.value.held, refused.value.limit) == (9, 0, 9)
 
 
-def _long(**usage: int) -> Any:
-    return faults.slow_chunks(0.005, Reply(chunks=[" token"] * 2000, usage=Usage(**(usage or {"input_tokens": 30}))))
+def _long(pause: float = 0.005, **usage: int) -> Any:
+    return faults.slow_chunks(pause, Reply(chunks=[" token"] * 2000, usage=Usage(**(usage or {"input_tokens": 30}))))
 
 
 async def _left(lab: Lab, way: Way, flavour: str, after: int) -> None:
@@ -348,7 +348,7 @@ async def test_a_reply_that_nobody_waits_for_is_charged_litellm_13245(lab: Lab) 
 @pytest.mark.parametrize("how", ["left", "cut"])
 async def test_upstream_is_closed_with_its_stream_litellm_17364(lab: Lab, way: Way, flavour: str, how: str) -> None:
     """The provider sees the connection close, so that it stops to say and to bill what nobody reads."""
-    lab.provider.queue(_long())
+    lab.provider.queue(_long(0.001))
     if how == "left":
         await _left(lab, way, flavour, 20)
     else:

@@ -121,17 +121,15 @@ async def let_go(lab: Lab) -> None:
         await asyncio.sleep(0.01)
 
 
-def long_reply(chunks: int = 3000, **usage: int) -> Any:
+def long_reply(pause: float = 0.002) -> Any:
     """More than any budget here has room for, slowly enough for a disconnect to be seen."""
-    return faults.slow_chunks(
-        0.002, Reply(chunks=[PIECE] * chunks, usage=Usage(input_tokens=30, output_tokens=chunks, **usage))
-    )
+    return faults.slow_chunks(pause, Reply(chunks=[PIECE] * 3000, usage=Usage(input_tokens=30, output_tokens=3000)))
 
 
 @by_flavour
 @by_shape
 async def test_a_stream_is_cut_at_the_limit(lab: Lab, shape: Shape, flavour: str) -> None:
-    lab.provider.queue(long_reply())
+    lab.provider.queue(long_reply(0.0005))
     events: list[Any] = []
 
     with pytest.raises(BudgetExceeded) as raised:
@@ -174,7 +172,7 @@ async def test_what_a_cut_stream_is_charged_is_what_the_provider_counted(lab: La
         lab.provider.queue(Reply(text=PIECE * 100, usage=Usage(input_tokens=30 + number, output_tokens=100)))
         resource = client.chat.completions if shape.sdk == "openai" else client.messages
         await ready(resource.create(model=GPT if shape.sdk == "openai" else CLAUDE, messages=ASKED, max_tokens=110))
-    lab.provider.queue(long_reply())
+    lab.provider.queue(long_reply(0.0002))
 
     with tokeneff.tag(user="small"), pytest.raises(BudgetExceeded) as raised:
         await read(shape, client, [])

@@ -55,7 +55,7 @@ async def test_no_twin_is_ever_served_however_much_is_trusted(lab: Lab, flavour:
     told = [await ask("How do I get there" + "!" * next(marks)) for _ in range(20)]
     assert told.count("semantic") > 5, "whatever is no twin is served"
     seen: dict[str, str] = {}
-    for one, other in TWINS:
+    for one, other in TWINS[FLAVOURS.index(flavour) :: 2]:  # which are twins is the same to both
         seen.setdefault(one, await ask(one))
         assert seen[one] in ("miss", "hit"), one  # asked before, as another's twin
         assert await ask(other) in ("miss", "hit"), (one, other)

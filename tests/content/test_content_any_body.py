@@ -80,7 +80,7 @@ def sendable(value: Any) -> None:
     json.loads(written, parse_constant=lambda name: pytest.fail(name))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=bodies, reply=replies, events=st.lists(objects | replies | trees, max_size=5))
 def test_any_json(body: Any, reply: Any, events: Any) -> None:
     before = repr((body, reply, events))
@@ -100,7 +100,7 @@ def test_any_json(body: Any, reply: Any, events: Any) -> None:
     assert repr((body, reply, events)) == before
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(trees)
 def test_any_value_is_json(value: Any) -> None:
     sendable(value)

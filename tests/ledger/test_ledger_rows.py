@@ -17,7 +17,7 @@ from ledger_records import as_kept, records
 from tokeneff.ledger import CallRecord, Ledger, connect_readonly, open_ledger, read
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(records(), max_size=6), st.randoms(use_true_random=False))
 def test_any_record_comes_back_once(made: list[CallRecord], random: object) -> None:
     ledger = open_ledger("memory://")

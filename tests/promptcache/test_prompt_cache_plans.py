@@ -246,7 +246,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_STEPS, st.sampled_from([0.1, 0.05, 0.025]), st.sampled_from([CLAUDE, SMALLEST]), st.booleans())
 def test_never_dearer_than_without_but_for_the_stake(
     steps: list[tuple[float, int, int, str]], read: float, rule: Rule, hours: bool

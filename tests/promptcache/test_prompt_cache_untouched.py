@@ -17,7 +17,7 @@ _MARK = {"type": "ephemeral"}
 _OURS = ("cache_control", "prompt_cache_breakpoint", "prompt_cache_key", "prompt_cache_options")
 _TEXTS = st.sampled_from(["", " ", "Hi", "naïve é \U0001f600 \u2028", '{"cache_control": 1}', LONG[:3000], LONG])
 _OWN = st.sampled_from([None] * 30 + [_MARK, {**_MARK, "ttl": "1h"}])
-_QUICK = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+_QUICK = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @st.composite

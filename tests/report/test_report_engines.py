@@ -57,7 +57,7 @@ def sealed(path: Path) -> list[tuple[int, int]]:
         return db.execute("SELECT id, calls FROM blocks ORDER BY id").fetchall()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_both_say_the_same(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     found = data.draw(st.lists(records(), max_size=12, unique_by=lambda record: record.call_id))
@@ -74,7 +74,7 @@ def test_both_say_the_same(tmp_path_factory: pytest.TempPathFactory, data: st.Da
         assert by_numpy(url, by=BY, since=since) == by_sqlite(url, by=BY, since=since)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(records(), min_size=1, max_size=12, unique_by=lambda record: record.call_id),
     st.sampled_from(["time", "cost", "input_tokens", "stale_tokens", "prefix_cost", "duration", "chunks"]),

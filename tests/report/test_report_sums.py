@@ -60,7 +60,7 @@ _TOKENS = ("input_tokens", "output_tokens", "cache_read", "cache_write", "reason
 _COSTS = ("cost_input", "cost_cache_read", "cost_cache_write", "cost_output")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(records(), max_size=30, unique_by=lambda record: record.call_id), st.none() | st.integers(-DAY, DAY))
 def test_sums_hold_for_any_records(found: list[CallRecord], offset: int | None) -> None:
     copies = [record._replace(call_id=f"{number}-{record.call_id}") for record in found for number in range(7)]

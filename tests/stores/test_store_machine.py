@@ -196,7 +196,7 @@ def test_any_schedule(kind: str, running: Callable[[str], Server], tmp_path: Pat
     class Here(Schedule):
         url = staticmethod(lambda: fresh_url(kind, running, tmp_path))
 
-    most = 40 if kind == "memory" else 12
+    most = 25 if kind == "memory" else 10
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     run_state_machine_as_test(
         Here, settings=settings(max_examples=most, stateful_step_count=30, deadline=None, suppress_health_check=checks)

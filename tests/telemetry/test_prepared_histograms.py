@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -95,6 +95,7 @@ def point(found: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("delta", [False, True], ids=["cumulative", "delta"])
 @pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
+@settings(max_examples=40)
 @given(steps=STEPS)
 def test_readers_are_told_the_same(views: list[View], delta: bool, steps: list[Any]) -> None:
     own, ours = Told(views, delta), Told(views, delta)
