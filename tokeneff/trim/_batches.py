@@ -83,6 +83,8 @@ class Batch(NamedTuple):
 
 
 NOTHING = Batch({})
+_MORE = b"more"
+"""Of the key of a batch that was decided with a request after another."""
 
 
 class Batches:
@@ -110,15 +112,22 @@ class Batches:
                     found, start = known, place
                     break
         for digest in history.chain[start:]:
-            body = self._store.get(self._key(digest))
-            stored = None if body is None else Batch.unpacked(body)
-            found = stored if stored is not None else found
+            stored = self._stored(self._key(digest))
+            if stored is not None:
+                found = self._stored(self._key(digest, _MORE)) or stored
             self._note(digest, found)
         return self._fitting(history, found)
 
-    def add(self, history: History, batch: Batch) -> Batch:
-        """Keep a batch, decided with this request; returns the one that holds, which may be another's."""
-        body = self._store.add(self._key(history.chain[-1]), batch.packed())
+    def add(self, history: History, batch: Batch, *, more: bool = False) -> Batch:
+        """Keep a batch, decided with this request; returns the one that holds, which may be another's.
+
+        Args:
+            more: it holds also where one was decided with this request already, which was not enough.
+        """
+        packed = batch.packed()
+        body = self._store.add(self._key(history.chain[-1]), packed)
+        if more and body != packed:
+            body = self._store.add(self._key(history.chain[-1], _MORE), packed)
         held = Batch.unpacked(body)
         if held is None:
             return self.holding(history)
@@ -132,8 +141,12 @@ class Batches:
         """In a forked child."""
         self.guard = threading.Lock()
 
-    def _key(self, digest: bytes) -> bytes:
-        return blake2b(digest, digest_size=32, key=self._policy, person=b"tokeneff.batch").digest()
+    def _stored(self, key: bytes) -> Batch | None:
+        body = self._store.get(key)
+        return None if body is None else Batch.unpacked(body)
+
+    def _key(self, digest: bytes, more: bytes = b"") -> bytes:
+        return blake2b(digest + more, digest_size=32, key=self._policy, person=b"tokeneff.batch").digest()
 
     def _note(self, digest: bytes, batch: Batch) -> None:
         with self.guard:

@@ -142,7 +142,7 @@ class Planner:
     def keep(self, history: History, batch: Batch) -> Batch:
         """Keep what somebody else decided with a request, as for a window that is too small; returns what holds."""
         batch = batch._replace(names={**self.standing(history).names, **batch.names})
-        return self._add(history, batch)
+        return self._add(history, batch, more=True)
 
     def prepare(self) -> None:
         """Before a fork: what is known is as good in two processes."""
@@ -226,8 +226,9 @@ class Planner:
             return self._rendered(request, held)
         return planned._replace(batch=held)
 
-    def _add(self, history: History, batch: Batch) -> Batch:
-        return self._batches.add(history, batch if self._vault is None else with_originals(self._vault, history, batch))
+    def _add(self, history: History, batch: Batch, *, more: bool = False) -> Batch:
+        named = batch if self._vault is None else with_originals(self._vault, history, batch)
+        return self._batches.add(history, named, more=more)
 
     def _before(self, history: History) -> Course | None:
         """The conversation up to the request that this one goes on from."""
