@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from trim_checks import dumped
+from trim_histories import Asked as AnyRequest
+from trim_histories import histories
 from trim_recall_kit import LOG, MODELS, body_of, recalling
 
 import tokeneff
@@ -17,10 +21,14 @@ from tokeneff.adapters._hosts import Site
 from tokeneff.prices import Prices
 from tokeneff.tokens import counter
 from tokeneff.traces import Conversation, read
+from tokeneff.trim._arriving import Arrived
+from tokeneff.trim._batches import Batch, Batches
+from tokeneff.trim._changing import changed
 from tokeneff.trim._market import Asked, Market
 from tokeneff.trim._opened import memo_of
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._restoring import restored
+from tokeneff.trim._restoring import restored, with_originals
+from tokeneff.trim._vault import Vault
 
 TRACES = Path(os.environ.get("TOKENEFF_TRACES", Path(__file__).parents[3] / "shared" / "data" / "traces"))
 PRICES = Prices()
@@ -110,3 +118,34 @@ def test_recorded_conversations_are_got_back_at_every_turn(name: str) -> None:
             standing = market._planner.standing(asked.history)
             cleared, gone = cleared + len(standing.texts), gone + len(standing.gone)
     assert edits + cleared + gone
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_whatever_is_left_out_is_got_back(asked: AnyRequest) -> None:
+    """Of requests of any kind, by chance: also of SDK models among their messages."""
+    history, r = history_of(asked.dialect, asked.body), asked.chance
+    assert history is not None
+    texts = {spot.path: f"[{r.random()}]" for spot in history.spots if not spot.fixed and r.random() < 0.5}
+    gone = [one for one in history.exchanges if one.free and r.random() < 0.3]
+    vault = Vault(memo_of(recalling()))
+    batch = with_originals(vault, history, Batch(texts, gone=tuple((one.start, one.stop) for one in gone)))
+    sent = json.loads(json.dumps(dumped(changed(history, texts, gone))))
+    assert restored(asked.dialect, sent, None, vault, Arrived(), batch) == json.loads(json.dumps(dumped(asked.body)))  # type: ignore[arg-type]
+
+
+def test_what_a_limit_leaves_out_holds_over_what_was_decided_before() -> None:
+    memo = memo_of(recalling())
+    first, second = (history_of("chat", body_of("chat", [], [("run", {}, LOG)] * count)) for count in (3, 4))
+    assert first is not None
+    assert second is not None
+    path, other = first.spots[1].path, first.spots[2].path
+    planned, cut = Batch({path: "[planned]"}), Batch({path: "[planned]", other: "[cut]"}, gone=((3, 5),))
+    batches = Batches(memo)
+    assert [batches.add(first, planned), batches.add(first, cut), batches.add(first, cut, more=True)] == [
+        planned,
+        planned,
+        cut,
+    ]
+    for seen in (batches, Batches(memo)):
+        assert (seen.holding(first), seen.holding(second)) == (cut, cut)
