@@ -8,10 +8,14 @@ the same way; one that is not is left out with a line. ``--half``: only conversa
 
 Each request of a conversation goes through a policy, then to a simulator of the provider's cache, with breakpoints
 after the system prompt and at the newest message; recorded replies stay as they were. Claude Code's logs leave out its
-system prompt and tools: these count by its usage. Columns: tokens and input dollars against the requests as
-recorded; the conversation that got dearest, and how many by more than 0.5 %; identifiers (words with a digit) that the
-next recorded turn uses and that were left out; the share of each request that the next begins with; requests that a
-provider would refuse; milliseconds that the policy took.
+system prompt and tools: these count by its usage. Columns: input dollars of a conversation as recorded (``none``) and
+under the policy, on average; the change of all dollars, of those of conversations of at least 100,000 tokens, and of
+the conversation that got dearest; how many got dearer by more than 0.5 %; tokens; identifiers (words with a digit) and
+whole lines of tools' outputs that the next recorded turn repeats and that were left out, of those it repeats; the share
+of each request that the next begins with; requests that a provider would refuse; milliseconds of this process that the
+policy took (p50, p95), and the same per 10,000 new tokens, of which each request counts as having so many (p95).
+
+Last: cached tokens by the simulator against the providers' own counts, where these were recorded.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from trim_quotes import Watched, gone, quotes
 
 from tokeneff.prices import Prices
 from tokeneff.tokens import counter
@@ -104,6 +110,7 @@ def main() -> int:
         chat = _chatted(conversations) if any(run.chat for run in runs) else []
         for run in runs:
             dearer += _table(path.stem, run, chat if run.chat else conversations, markets)
+    _simulated(files)
     print(f"\nconversations that ours made more than {WORSE:.1%} dearer, over all price models: {dearer}")
     return 1 if dearer else 0
 
@@ -178,35 +185,70 @@ def _chatted(conversations: list[list[Turn]]) -> list[list[Turn]]:
 
 def _table(name: str, run: Run, conversations: list[list[Turn]], markets: list[Market]) -> int:
     groups = [[place] for place in markets] if run.by_market else [markets]
-    print(f"\n{name}: {run.name}")
+    print(f"\n{name}, {len(conversations)} conversations: {run.name}")
     print(
-        f"{'price model':24}{'dollars':>9}{'change':>8}{'long':>8}{'worst':>8}{'dearer':>7}{'tokens':>8}{'lost':>11}"
-        f"{'stable':>8}{'refused':>8}{'p50 ms':>8}{'p95 ms':>8}"
+        f"{'price model':24}{'none $':>9}{'$':>9}{'change':>8}{'long':>8}{'worst':>8}{'dearer':>7}{'tokens':>8}"
+        f"{'identifiers':>12}{'lines':>9}{'stable':>8}{'refused':>8}{'p50 ms':>8}{'p95 ms':>8}{'per 10k':>8}"
     )
-    dearer = 0
+    quoted = [quotes(one) for one in conversations]
+    lines, dearer = sum(len(found) for one in quoted for found in one), 0
     for group in groups:
-        rows = [replay(one, run.make(group[0]), group) for one in conversations]
+        rows: list[list[Sums]] = []
+        lost = 0
+        for one, told in zip(conversations, quoted, strict=True):
+            policy = Watched(run.make(group[0]))
+            rows.append(replay(one, policy, group))
+            lost += gone(told, policy.sent)
         for column, place in enumerate(group):
-            dearer += _row(place, [row[column] for row in rows], conversations)
+            dearer += _row(place, [row[column] for row in rows], conversations, f"{lost}/{lines}")
     return dearer if run.ours else 0
 
 
-def _row(place: Market, sums: list[Sums], conversations: list[list[Turn]]) -> int:
+def _row(place: Market, sums: list[Sums], conversations: list[list[Turn]], lines: str) -> int:
     whole = total(sums)
     long = total(
         one for one, told in zip(sums, conversations, strict=True) if max(turn.plain.total for turn in told) >= LONG
     )
     dearer = sum(1 for one in sums if one.change > WORSE)
     times = sorted(1000 * taken for taken in whole.seconds)
+    scaled = sorted(_scaled(sums, conversations))
     label = place.model + ("" if place.rule.engine != "none" else " uncached")
+    many = len(sums) * 1e9
     print(
-        f"{label:24}{whole.plain / 1e9:9.3f}{whole.change:+8.1%}{long.change:+8.1%}"
+        f"{label:24}{whole.plain / many:9.4f}{whole.cost / many:9.4f}{whole.change:+8.1%}{long.change:+8.1%}"
         f"{max(one.change for one in sums):+8.2%}{dearer:7}{whole.tokens / whole.plain_tokens - 1:+8.1%}"
-        f"{f'{whole.lost}/{whole.known}':>11}{whole.stability:8.4f}{whole.refused:8}"
-        f"{times[len(times) // 2]:8.2f}{times[len(times) * 95 // 100]:8.2f}",
+        f"{f'{whole.lost}/{whole.known}':>12}{lines:>9}{whole.stability:8.4f}{whole.refused:8}"
+        f"{times[len(times) // 2]:8.2f}{times[len(times) * 95 // 100]:8.2f}{scaled[len(scaled) * 95 // 100]:8.2f}",
         flush=True,
     )
     return dearer
+
+
+def _scaled(sums: list[Sums], conversations: list[list[Turn]]) -> Iterator[float]:
+    """Milliseconds of each request per 10,000 tokens that are new in it."""
+    for one, told in zip(sums, conversations, strict=True):
+        sizes = [turn.plain.total for turn in told]
+        for taken, size, before in zip(one.seconds, sizes, [0, *sizes[:-1]], strict=True):
+            yield 1000 * taken / max((size - before) / 10_000, 1)
+
+
+def _simulated(files: list[Path]) -> None:
+    """How well the simulator foretells the providers' own counts."""
+    from promptcache import CLAUDE, GEMINI, errors, requests_of
+
+    print("\ncached tokens by the simulator, against the provider's own counts")
+    for name, provider in ((CLAUDE, "anthropic"), (GEMINI, "gcp.gemini")):
+        path = next((path for path in files if path.name == name), None)
+        if path is None:
+            continue
+        requests = list(requests_of(path))
+        for learns, mode in ((True, "told each count"), (False, "told none")):
+            found = errors(requests, provider, learns=learns)
+            print(f"{path.stem:24}{mode:16}{found.calls:6} calls{found.said:14,} tokens{_error(found):+9.2%}")
+
+
+def _error(found: Any) -> float:
+    return found.expected / found.said - 1
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def peers(limit: int) -> Iterator[tuple[str, Make]]:
         try:
             trimmed = load(limit)
         except ImportError as missing:
-            print(f"\n{name}: left out, it is not installed ({missing})")
+            print(f"\n{name}: left out ({missing}); it takes langchain, litellm, or headroom-ai to be installed")
             continue
         yield name, _made(trimmed)
 
