@@ -98,6 +98,10 @@ class Counter:
             log_once(("tokens.expected", type(fault)), "a count could not be corrected", exc_info=fault)
             return prompt.tokens, 1.0
 
+    def less(self, whole: Prompt, rest: Prompt, model: str, provider: str) -> int:
+        """Tokens that a request has more than what was left of it, as the provider would count them."""
+        return self._learning.less(whole, rest, model, provider)
+
     def learn(self, prompt: Prompt, model: str, provider: str, input_tokens: int, session: str | None = None) -> None:
         """Take in what the provider itself counted, all input included, cached or not."""
         try:

@@ -69,6 +69,11 @@ class Learning:
         self._open[key, prompt.digest] = guess
         return max(0, round(guess.tokens)), round(guess.error, 4)
 
+    def less(self, whole: Prompt, rest: Prompt, model: str, provider: str) -> int:
+        """Tokens that the first request has more than the other, which has a part of it."""
+        fit = self._fits.get((provider, model, whole.encoding)) or _fresh(whole, model)
+        return max(0, round(fit.tokens(_whole(whole)) - fit.tokens(_whole(rest))))
+
     def learn(self, prompt: Prompt, model: str, provider: str, input_tokens: int, session: str | None) -> None:
         """Take in the provider's count of a request."""
         if not 0 < input_tokens < _MOST_TOKENS or not prompt.pieces:

@@ -155,15 +155,23 @@ class Market:
         if flight is not None:
             self._flights.unsent(flight)
 
-    def over(self, asked: Asked, flight: Flight, outcome: Outcome) -> Verified:
-        """A request is over: learn from what its provider says, and tell what it came to."""
-        model, site = asked.model, asked.site
+    def over(self, asked: Asked, body: Mapping[str, Any], flight: Flight, outcome: Outcome) -> Verified:
+        """A request is over: learn from what its provider says, and tell what it came to.
+
+        Args:
+            body: that was sent.
+        """
+        model, site, dialect = asked.model, asked.site, asked.history.dialect
+        managed, removed = outcome.facts.managed, 0
+        if managed is not None and managed.tokens:
+            removed = managed.tokens
+        elif body is not asked.history.body:
+            removed = counter().less(asked.prompt, counter().prompt(dialect, body, model), model, site.provider)
 
         def sent(body: Mapping[str, Any]) -> Pieces:
-            dialect = asked.history.dialect
             return aligned(counter().prompt(dialect, body, model), dialect, body, flight.ours.total)
 
-        return self._flights.over(flight, outcome, model, site, sent)
+        return self._flights.over(flight, outcome, removed, model, site, sent)
 
     def _trimmed(self, asked: Asked, known: tuple[Course, Course | None], at: float) -> Trimmed:
         history = asked.history

@@ -126,14 +126,14 @@ class Trimming:
                 counter().learn(prompt, model, asked.site.provider, total, asked.session)
             if flight is None or (managed is not None and managed.compacted):
                 return told
-            found = market.over(asked, flight, outcome)
+            found = market.over(asked, call.body, flight, outcome)
         except Exception as fault:  # noqa: BLE001 - our fault is not the call's
             log_once(("trim settled", type(fault)), "a trimmed call could not be learnt from", exc_info=fault)
             return told
         money = {"realised": found.saved, "untrimmed": found.untrimmed, "proof": found.proof}
         told = told._replace(**money, baseline=found.baseline)
         if told.said == "trimmed":
-            told = told._replace(saved=found.tokens, counted=found.counted, expected=flight.expected)
+            told = told._replace(saved=found.tokens, expected=flight.expected)
         return told
 
     def _asked(self, call: Call) -> Asked | None:

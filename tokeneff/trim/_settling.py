@@ -80,38 +80,46 @@ class Flights:
         self._planner.settle(flight.chain, flight.known)
 
     def over(
-        self, flight: Flight, outcome: Outcome, model: str, site: Site, sent: Callable[[Mapping[str, Any]], Pieces]
+        self,
+        flight: Flight,
+        outcome: Outcome,
+        removed: int,
+        model: str,
+        site: Site,
+        sent: Callable[[Mapping[str, Any]], Pieces],
     ) -> Verified:
         """It is over: note what the provider says of it, and what it came to.
 
         Args:
+            removed: input tokens that it would have had more.
             model: that was asked for. site: where it went. sent: pieces of a body as it left.
         """
         said = said_of(outcome.tokens, flight.rule)
         if said is None or not said.total:
             if outcome.failure is not None and outcome.sent is None:
                 self.unsent(flight)
-            return _removed(flight, outcome.tokens)
+            return Verified(removed)
         if outcome.placed is not None and outcome.sent is not None:
             ours = as_marked(flight.ours, sent(outcome.sent))
             flight = flight._replace(ours=ours, plain=marked_alike(flight.plain, ours))
-        course, split = course_of(flight, said)
+        course, split = course_of(flight, said, removed)
         self._planner.settle(flight.chain, course)
         self._learn(flight.before.ours, course.ours)
         cost, untrimmed = (self._dollars(one, outcome, model, site, flight.at) for one in (said, split))
         saved = None if cost is None or untrimmed is None else untrimmed - cost - flight.spent
         sure = split is said or flight.rule.engine == "none"
-        return _removed(flight, outcome.tokens)._replace(
-            untrimmed=untrimmed,
-            saved=saved,
-            proof="" if saved is None else "provider" if sure else "simulated",
-            baseline=self._baseline(flight, said, outcome, model, site),
+        return Verified(
+            removed,
+            untrimmed,
+            saved,
+            "" if saved is None else "provider" if sure else "simulated",
+            self._baseline(flight, said.total + removed, outcome, model, site),
         )
 
-    def _baseline(self, flight: Flight, said: Split, outcome: Outcome, model: str, site: Site) -> int | None:
+    def _baseline(self, flight: Flight, total: int, outcome: Outcome, model: str, site: Site) -> int | None:
         if flight.bare is None:
             return None
-        plain = flight.plain.scaled(flight.plain.total * said.total // max(flight.ours.total, 1))
+        plain = flight.plain.scaled(total)
         split, after = serve(flight.rule, flight.bare, plain, flight.at)
         with self.guard:
             self._bare[flight.chain[-1]] = after
@@ -152,10 +160,3 @@ class Flights:
             tier=facts.service_tier,
             at=at,
         ).nano_usd
-
-
-def _removed(flight: Flight, tokens: Tokens) -> Verified:
-    plain, ours = flight.plain.total, flight.ours.total
-    if tokens.input_tokens is None or tokens.input_source != "provider" or not ours:
-        return Verified(max(plain - ours, 0))
-    return Verified(max((plain - ours) * tokens.input_tokens // ours, 0), counted=True)

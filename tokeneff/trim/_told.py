@@ -53,8 +53,6 @@ class Verified(NamedTuple):
 
     tokens: int
     """Input tokens that were removed."""
-    counted: bool = False
-    """Whether these are in the provider's count."""
     untrimmed: int | None = None
     """What it would have cost as the caller wrote it."""
     saved: int | None = None
@@ -94,8 +92,12 @@ def _place(piece: int, plain: Pieces, gone: int) -> int:
     return piece if piece < plain.head else min(piece + gone, len(plain.chain) - 1)
 
 
-def course_of(flight: Flight, said: Split) -> tuple[Course, Split]:
-    """A conversation after a request, as its provider counted it; and the split that it would have had untrimmed."""
+def course_of(flight: Flight, said: Split, removed: int) -> tuple[Course, Split]:
+    """A conversation after a request, as its provider counted it; and the split that it would have had untrimmed.
+
+    Args:
+        removed: tokens that the request would have had more.
+    """
     rule, at, before = flight.rule, flight.at, flight.before
     ours = flight.ours.scaled(said.total)
     guess, after = serve(rule, before.ours, ours, at)
@@ -103,8 +105,7 @@ def course_of(flight: Flight, said: Split) -> tuple[Course, Split]:
     if flight.plain.chain == flight.ours.chain and before.plain == before.ours:
         cost = said.dollars(flight.rates)
         return Course(held, held, before.spent + cost, before.cost + cost, before.turns + 1), said
-    whole = max(flight.ours.total, 1)
-    plain = flight.plain.scaled(flight.plain.total * said.total // whole)
+    plain = flight.plain.scaled(said.total + removed)
     simulated, then = serve(rule, before.plain, plain, at)
     split = _carried(rule, plain, simulated, ours, guess, said)
     kept = told(rule, before.plain, then, plain, split, at)
