@@ -134,6 +134,10 @@ class Settings:
             from tokeneff.cache._wiring import portable as portable_cache
 
             plain["cache"] = portable_cache(plain["cache"])
+        if plain.get("trim"):
+            from tokeneff.trim import portable as portable_trim
+
+            plain["trim"] = portable_trim(plain["trim"])
         return _restore, (plain,)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from tokeneff._flow import Policy
     from tokeneff.prices import Prices
 
-__all__ = ["Output", "Policies", "Summarise", "Trim", "normalised", "policies_of"]
+__all__ = ["Output", "Policies", "Summarise", "Trim", "normalised", "policies_of", "portable"]
 
 
 class Policies(NamedTuple):
@@ -52,3 +54,16 @@ def policies_of(
 
     shaping = Shaping(trim.output)
     return Policies([shaping.above], within, [shaping.below])
+
+
+def portable(given: object) -> object:
+    """The same trimming for another process: where the client that writes summaries stays here, without summaries."""
+    trim = normalised(given)
+    if trim is None:
+        return given
+    try:
+        pickle.dumps(trim)
+    except Exception:  # noqa: BLE001 - whatever pickle makes of somebody's client
+        trim = copy.copy(trim)
+        trim.__dict__["summarise"] = None
+    return trim
