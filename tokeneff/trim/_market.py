@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokeneff._forking import watch
@@ -291,17 +290,3 @@ def _is_placed(asked: Asked, prompt: Prompt) -> bool:
     """Whether the breakpoints of a request are set further down."""
     marked = any(piece.marked for piece in prompt.pieces)
     return asked.placed and not anthropic_own(asked.history.body, marked)
-
-
-def conversation_of(prompt: Prompt, history: History, session: str | None) -> str:
-    """Which conversation a request is a part of, as a digest: the caller's name of the session, or all up to the first
-    message of a user's. A system prompt that is likely to differ each time, as by a date, does not count."""
-    if session is not None:
-        return blake2b(session.encode("utf-8", "surrogatepass"), digest_size=8, person=b"session").hexdigest()
-    made = blake2b(digest_size=8, person=b"beginning")
-    for piece in prompt.pieces:
-        if piece.kind != "tools" and not (piece.kind == "system" and piece.traits.volatile):
-            made.update(piece.digest)
-        if piece.kind == "user":
-            return made.hexdigest()
-    return history.chain[0].hex()[:16]

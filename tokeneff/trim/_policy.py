@@ -18,7 +18,7 @@ from tokeneff.errors import ContextTooLong, TokeneffError
 from tokeneff.promptcache._means import means_of
 from tokeneff.tokens import counter
 from tokeneff.trim._limit import window_of
-from tokeneff.trim._market import Asked, Market, Trimmed, conversation_of
+from tokeneff.trim._market import Asked, Market, Trimmed
 from tokeneff.trim._opened import memo_of
 from tokeneff.trim._plan import is_cleared
 from tokeneff.trim._provider import Providing, headers_with, told_with
@@ -26,7 +26,7 @@ from tokeneff.trim._provider_plan import CLEARED
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._recalling import can_recall, tenant_of
 from tokeneff.trim._summing import is_summed
-from tokeneff.trim._told import Flight
+from tokeneff.trim._told import Flight, conversation_of
 from tokeneff.trim._validity import fault_of
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ a place in the conversation: a read that ended behind the tenth message would ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from tokeneff._flow import Tokens
@@ -17,6 +18,8 @@ from tokeneff.trim._gate import Course
 
 if TYPE_CHECKING:
     from tokeneff.prices._rates import Rates
+    from tokeneff.tokens import Prompt
+    from tokeneff.trim._history import History
 
 Proof: TypeAlias = Literal["", "provider", "simulated"]
 """Where dollars that were saved come from: the provider counted the request, and the cost of the untrimmed one needs
@@ -141,3 +144,17 @@ def _boundary(plain: Pieces, ours: Pieces, read: int) -> int:
         return plain.ends[_place(nearest, plain, gone)]
     start = nearest if ours.ends[nearest] < read else nearest - 1
     return read if start < 0 else plain.ends[_place(start, plain, gone)] + read - ours.ends[start]
+
+
+def conversation_of(prompt: Prompt, history: History, session: str | None) -> str:
+    """Which conversation a request is a part of, as a digest: the caller's name of the session, or all up to the first
+    message of a user's. A system prompt that is likely to differ each time, as by a date, does not count."""
+    if session is not None:
+        return blake2b(session.encode("utf-8", "surrogatepass"), digest_size=8, person=b"session").hexdigest()
+    made = blake2b(digest_size=8, person=b"beginning")
+    for piece in prompt.pieces:
+        if piece.kind != "tools" and not (piece.kind == "system" and piece.traits.volatile):
+            made.update(piece.digest)
+        if piece.kind == "user":
+            return made.hexdigest()
+    return history.chain[0].hex()[:16]
