@@ -74,9 +74,10 @@ class Providing:
         if not known:
             return None
         extra: Any = call.options.extra_json or {}
-        if any(history.body.get(name) is not None or name in extra for name in _OWN):
+        if any(_is_given(history.body.get(name)) or name in extra for name in _OWN):
             return Can()
-        beta = "beta=true" in str(call.options.url)
+        kind: str = getattr(call.cast_to, "__name__", "")
+        beta = "beta=true" in str(call.options.url) or kind.startswith(("Beta", "ParsedBeta"))
         found = {means.does: means for means in known if beta or not means.blocks}
         clear, compact = found.get("clear"), found.get("compact")
         summed_up = is_compacted(history)
@@ -183,6 +184,11 @@ def told_with(told: Trimming, managed: Managed | None) -> Trimming:
 def is_compacted(history: History) -> bool:
     """Whether a provider's summary is in a history: all before it counts no more."""
     return any(string(found.get("type")) == "compaction" for found in _parts(history))
+
+
+def _is_given(value: object) -> bool:
+    """Whether a caller wrote something: what he leaves out may be there as the SDK's own sign for that."""
+    return value is not None and type(value).__name__ not in ("Omit", "NotGiven")
 
 
 def _has_server_tools(history: History) -> bool:
