@@ -109,6 +109,20 @@ def test_a_model_that_can_ask_is_told_how():
     assert Vault(memo).fetch(told.split('"')[1]) == text
 
 
+@pytest.mark.parametrize("many", [1_000, 8_000])
+def test_what_is_huge_is_cut_however_huge_it_is(many: int):
+    lines = [f"{'abc'[n % 3] * (n % 17 + 3)} says {'xyz'[n % 3] * (n % 13 + 2)}" for n in range(many)]
+    memo, text = memo_of(), "\n".join(lines)
+    history = history_of("chat", {"messages": conversation(("t", {}, text))})
+    assert history is not None
+    own = arriving(memo, ["html", "logs", "ends"], recall="recall")
+    arrived = own.arrive(history, "m")
+    ((path, short),) = arrived.texts.items()
+    assert len(short) < 20_000
+    assert short.count("recall(") == 1
+    assert own.original(history, arrived, path) == text
+
+
 @settings(max_examples=60, deadline=None)
 @given(outputs())
 def test_all_is_got_back(text: str):

@@ -47,6 +47,16 @@ def test_another_scope_finds_nothing():
     assert Vault(memo_of()).keep("a text") != Vault(memo_of()).keep("a text")  # of another store
 
 
+def test_names_cannot_be_guessed_while_the_store_is_away_either(monkeypatch: pytest.MonkeyPatch):
+    memo = memo_of()
+    monkeypatch.setattr(memo.store, "secret", lambda: b"")
+    vault = Vault(memo)
+    name = vault.keep("a text")
+    assert vault.fetch(name) == "a text"
+    monkeypatch.setattr("tokeneff.trim._vault._OWN", b"another process")
+    assert vault.name_of("a text") != name
+
+
 @pytest.mark.parametrize("name", ["", "zz", "00" * 16, "00" * 15, "é", "../../etc"])
 def test_whatever_is_asked_for_is_no_error(name: str):
     assert Vault(memo_of()).fetch(name) is None
