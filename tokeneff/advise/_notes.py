@@ -52,6 +52,10 @@ def _means(weighing: Weighing, told: Told) -> Iterator[str]:
         "each conversation is simulated alone: what several begin with is not taken to be cached by another; recorded "
         "replies stay as they were, so a model that misses something and asks again would cost more"
     )
+    yield (
+        'not simulated, for it takes a model or a provider: Trim(summarise=…), Trim(via="provider"), '
+        "Trim(recall=True), Trim(output=…), Cache(semantic=…)"
+    )
     if told.uncached:
         yield (
             f"{several(told.uncached, 'conversation')}: no token was read from a cache by the provider's counts, so "
