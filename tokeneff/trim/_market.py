@@ -165,7 +165,10 @@ class Market:
         if managed is not None and managed.tokens:
             removed = managed.tokens
         elif body is not asked.history.body:
-            removed = counter().less(asked.prompt, counter().prompt(dialect, body, model), model, site.provider)
+            rest, whole = counter().prompt(dialect, body, model), asked.prompt
+            if whole.encoding != rest.encoding:  # a vocabulary has come meanwhile
+                whole = counter().prompt(dialect, asked.history.body, model)
+            removed = counter().less(whole, rest, model, site.provider)
 
         def sent(body: Mapping[str, Any]) -> Pieces:
             return aligned(counter().prompt(dialect, body, model), dialect, body, flight.ours.total)
