@@ -16,7 +16,7 @@ from hypothesis import settings
 from tokeneff import _log
 
 _HERE = Path(__file__).parent
-_ANYLINE = frozenset(("accounts", "dashboards", "ledger", "logs", "prices", "report", "stores", "tokens"))
+_ANYLINE = frozenset(("accounts", "advise", "dashboards", "ledger", "logs", "prices", "report", "stores", "tokens"))
 """Folders of what knows no SDK."""
 _ANYLINE_FILES = frozenset(
     (
@@ -38,10 +38,19 @@ _ANYLINE_FILES = frozenset(
         "test_semantic_evidence.py",
         "test_semantic_guard.py",
         "test_semantic_neighbourhoods.py",
+        "test_trim_anchoring.py",
+        "test_trim_faults.py",
+        "test_trim_kinds.py",
+        "test_trim_kinds_lossy.py",
+        "test_trim_kinds_traces.py",
+        "test_trim_memo.py",
+        "test_trim_plans.py",
+        "test_trim_repetition.py",
+        "test_trim_vault.py",
     )
 )
 """The same, of files."""
-_WITH_AN_SDK = frozenset(("test_ledger_calls.py",))
+_WITH_AN_SDK = frozenset(("test_advise_ledger.py", "test_ledger_calls.py"))
 """What calls through one all the same."""
 
 _file: Path | None = None

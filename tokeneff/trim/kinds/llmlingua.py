@@ -31,7 +31,7 @@ def _model() -> Any:
     try:
         made = import_module("llmlingua").PromptCompressor
     except ImportError:
-        raise StoreError("the compaction llmlingua needs LLMLingua: pip install llmlingua") from None
+        raise StoreError("the compaction llmlingua needs LLMLingua: pip install 'tokeneff[llmlingua]'") from None
     return made(model_name=MODEL, use_llmlingua2=True)
 
 
