@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from trim_arrival_kit import arriving, conversation, memo_of, outputs, sent, words
 
 from tokeneff.trim._reading import history_of
@@ -124,6 +125,6 @@ def test_what_is_huge_is_cut_however_huge_it_is(many: int):
 
 
 @settings(max_examples=60, deadline=None)
-@given(outputs())
-def test_all_is_got_back(text: str):
-    sent(arriving(names=[*LOSSLESS, *HERE]), conversation(("t", {}, text), ("t", {}, text * 3)))
+@given(outputs(), st.sampled_from(["", "recall"]))
+def test_all_is_got_back(text: str, recall: str):
+    sent(arriving(names=[*LOSSLESS, *HERE], recall=recall), conversation(("t", {}, text), ("t", {}, text * 3)))

@@ -164,8 +164,12 @@ async def test_what_a_limit_clears_can_be_fetched_too(provider: FakeProvider, wr
     assert NAME.search(cleared[2])[1] == name  # type: ignore[index]
 
 
-async def test_one_tenant_s_texts_are_not_another_s(provider: FakeProvider, wrapped: Any) -> None:
-    client = wrapped("chat", "async", recalling(by="user"))
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+async def test_one_tenant_s_texts_are_not_another_s(
+    provider: FakeProvider, wrapped: Any, store: str, tmp_path: Path
+) -> None:
+    more = {"store": f"sqlite:///{tmp_path}/trim.db"} if store == "sqlite" else {}
+    client = wrapped("chat", "async", recalling(by="user", **more))
     tool = tokeneff.recall(client)
     with tokeneff.tag(user="a", feature="chat"):
         assert await loop(client, "chat", tool) == ANSWER
