@@ -24,8 +24,8 @@ WORDS = "Once upon a time there was a fox that could count to three and no furth
 ASKED: list[dict[str, Any]] = [{"role": "user", "content": "Tell me a story."}]
 STOPS = tokeneff.Output(stop_repetition=1_000)
 RUNAWAY = Reply(chunks=[WORDS] + [UNIT * 4] * 80, usage=Usage(input_tokens=20, output_tokens=9_999))
-SLOW = faults.slow_chunks(0.002, RUNAWAY)
-"""Slow enough that the provider is still speaking when it is cut."""
+SLOW = faults.slow_chunks(0.002, Reply(chunks=[WORDS] + [UNIT * 4] * 1_500, usage=Usage(20, 99_999)))
+"""Long enough that the provider is still speaking when it is cut."""
 
 
 @pytest.fixture
@@ -89,13 +89,13 @@ WAYS = [
 
 
 async def _within(manager: Any) -> None:
-    """Read what a context manager of either flavour opens, by lines if it is bytes."""
+    """Read what a context manager of either flavour opens."""
     if hasattr(manager, "__aenter__"):
         async with manager as stream:
-            await _read(stream.iter_lines() if hasattr(stream, "iter_lines") else stream)
+            await _read(stream)
     else:
         with manager as stream:
-            await _read(stream.iter_lines() if hasattr(stream, "iter_lines") else stream)
+            await _read(stream)
 
 
 async def _read(stream: Any) -> int:
@@ -194,9 +194,13 @@ async def test_a_raw_stream_is_cut_as_its_bytes_are_read(provider: FakeProvider,
     with pytest.raises(tokeneff.RunawayRepetition) as raised:
         await _read(await ready(raw.parse()))
     _is_cut(raised)
-    create = client.chat.completions.with_streaming_response.create
-    with pytest.raises(tokeneff.RunawayRepetition) as raised:
-        await _within(create(model=GPT, messages=ASKED, stream=True))
+    await asyncio.to_thread(provider.wait_for, lambda p: p.disconnects == 1)
+    create = client.chat.completions.with_streaming_response.create(model=GPT, messages=ASKED, stream=True)
+    async with contextlib.AsyncExitStack() as stack:
+        response = stack.enter_context(create) if flavour == "sync" else await stack.enter_async_context(create)
+        with pytest.raises(tokeneff.RunawayRepetition) as raised:
+            await _read(response.iter_lines())
+        await asyncio.to_thread(provider.wait_for, lambda p: p.disconnects == 2)  # while the response is open
     _is_cut(raised)
     assert tokeneff.last(client).ending == "broken_off"
 
