@@ -60,6 +60,7 @@ __all__ = [
     "Prices",
     "PricesError",
     "Recall",
+    "RunawayRepetition",
     "Semantic",
     "StoreError",
     "Summarise",
