@@ -151,9 +151,17 @@ def _outlasts(rule: Rule, rates: Rates | None, course: Course | None, turns: flo
     """Whether a conversation that is unlucky with each rounding still costs no more than without us."""
     if rates is None or course is None:
         return False
-    over, under = _UNLUCKY
+    return course.spent - course.cost + course.spent // SLACK >= _unlucky(rule, rates, 1, turns)
+
+
+def _unlucky(rule: Rule, rates: Rates, less: int, turns: float) -> int:
+    """Nano-dollars that rounding to big steps may cost a conversation whose requests are so many tokens shorter."""
+    if not rule.grain:
+        return 0
     step = Split(uncached=rule.grain).dollars(rates) - Split(read=rule.grain).dollars(rates)
-    return (course.spent - course.cost + course.spent // SLACK) * under >= step * over * math.sqrt(turns + 1)
+    each = -(-less // rule.grain) * step - Split(uncached=less).dollars(rates)
+    over, under = _UNLUCKY
+    return max(min(int(each * (turns + 1)), int(step * over * math.sqrt(turns + 1) / under)), 0)
 
 
 def decide(case: Case) -> Verdict | None:
@@ -175,7 +183,10 @@ def decide(case: Case) -> Verdict | None:
             break
         verdict = _weighed(case, first, cost)
         least = verdict.saved >= LEAST and verdict.gain > 0
-        if least and (now.cost + verdict.extra - now.spent) * SLACK <= now.spent:
+        left = now.spent + now.spent // SLACK - now.cost - verdict.extra
+        if least and left >= _unlucky(
+            case.rule, case.rates, case.plain.total - case.ours.total + verdict.saved, case.turns
+        ):
             best = verdict if best is None or verdict.gain > best.gain else best
     return best
 

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any, NamedTuple, cast
 
 from tokeneff._forking import watch
-from tokeneff._plain import fields, items
+from tokeneff._plain import fields, items, string
 from tokeneff.trim._history import History, Path, Spot
 from tokeneff.trim._recalling import hint
 
@@ -27,6 +27,11 @@ _SHARE = 2
 """What stays is at most one character of so many."""
 _WORD = re.compile(r"(?<![A-Za-z0-9_\-./])[A-Za-z_\-./]*+[0-9][A-Za-z0-9_\-./]*+")
 _SHORTEST, _LONGEST = 3, 64
+# As mini-swe-agent, ReAct prompts and SWE-agent, Hermes templates and Cline have it.
+_OBSERVED = re.compile(
+    r"\s*(?:<(?:returncode|output|observation|stdout|tool_response|tool_result|function_results?|execution_result)>"
+    r"|OBSERVATION:|Observation:|\[\w+(?: for '[^'\n]*')?\] Result:)"
+)
 _MOST_SIZE = 4_000_000
 """Characters of words that are remembered."""
 
@@ -71,8 +76,8 @@ def clearings(
         spot
         for spot in history.spots
         if spot.message < behind
-        and spot.kind == "tool_result"
         and not spot.fixed
+        and (spot.kind == "tool_result" or (spot.kind == "user" and observed(history, spot)))
         and spot.tool not in tools
         and spot.message not in held
         and len(texts.get(spot.path, spot.text)) >= least
@@ -90,6 +95,14 @@ def clearings(
             elsewhere.update(own)
             found.append(Clearing(spot.path, spot.message, instead, len(text) - len(instead)))
     return tuple(reversed(found))
+
+
+def observed(history: History, spot: Spot) -> bool:
+    """Whether a user's message is evidently what a tool gave: an agent without calls of tools runs what stands in the
+    model's turn and sends what came out of it as a user's, in a form of its own."""
+    if not _OBSERVED.match(spot.text) or not spot.message:
+        return False
+    return string((fields(history.messages[spot.message - 1]) or {}).get("role")) == "assistant"
 
 
 _OPENING = "[Left out of this "
