@@ -77,6 +77,7 @@ class Host:
         self.refuses = refuses
         self.state = State()
         self.clock = 0.0
+        self.says = "Fine."
         self.compacts = False
         """Whether replies hold a summary."""
 
@@ -120,7 +121,7 @@ class Host:
         if request.url.path.endswith("/responses"):
             return self._said(body, self._response(body), _response_events)
         usage = {"prompt_tokens": 4_000, "completion_tokens": 50, "total_tokens": 4_050}
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Fine."}}
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": self.says}}
         whole = {"id": "c", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice]}
         return self.module.Response(200, json={**whole, "usage": usage})
 
@@ -135,7 +136,7 @@ class Host:
         made = cleared_of(body)
         gone = json.dumps(made).count(CLEARED)
         usage = self._usage({**body, "messages": made})
-        content: list[Any] = [{"type": "text", "text": "Fine."}]
+        content: list[Any] = [{"type": "text", "text": self.says}]
         more: dict[str, Any] = {}
         if gone:
             edit = {"type": "clear_tool_uses_20250919", "cleared_tool_uses": gone, "cleared_input_tokens": 2_000 * gone}
