@@ -84,7 +84,8 @@ def test_what_was_said_is_trimmed(run: Run, tmp_path: Path, sdk: str, monkeypatc
         monkeypatch.delenv(name, raising=False)
     url = f"sqlite:///{tmp_path / 'calls.db'}"
     _asked(sdk, url)
-    code, out, _ = run(url, "--json")
+    code, out, _ = run(str(tmp_path / "calls.db"), "--json")
+    assert run(url, "--json")[1] == out.replace(str(tmp_path / "calls.db"), url)
     told = json.loads(out)
     by_name = {one["name"]: one for one in told["choices"]}
     assert (code, told["conversations"], told["requests"], told["told"]) == (0, 1, 2, 2)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from tokeneff.advise._asked import Asked, Told
 from tokeneff.advise._ledger import longest, sessions, strand_of_records
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Traces: TypeAlias = "str | os.PathLike[str] | Source"
 Progress: TypeAlias = "Callable[[int, int], None] | None"
 C = TypeVar("C")
+_SQLITE = b"SQLite format 3\0"
 _DAY = 86_400.0
 """Seconds between two conversations, which are replayed one after another."""
 
@@ -57,7 +58,8 @@ def advise(
 
     Args:
         source: recorded traces, Claude Code's or Codex's logs: a file or folder, :func:`tokeneff.logs.claude_code` or
-            :func:`tokeneff.logs.codex`, or several of these; or a ledger: its URL, the ledger, or a connection to it.
+            :func:`tokeneff.logs.codex`, or several of these; or a ledger: its URL or file, the ledger, or a connection
+            to it.
         model: as if all requests had been made to this model, at its prices and with its cache's rules.
         prices: prices, or the path of a file of them; ``None``: those of ``TOKENEFF_PRICES`` and the price list.
         since: microseconds since 1970; calls that began earlier are left out.
@@ -76,14 +78,25 @@ def advise(
     asked = Asked(known, model, since, conversations, limit)
     if isinstance(source, sqlite3.Connection):
         return _kept("connection", source, asked, progress)
-    if _is_ledger(source):
-        with closing(connect_readonly(source) if isinstance(source, str) else source.connect()) as connection:
-            return _kept(source if isinstance(source, str) else source.url, connection, asked, progress)
-    return _logged(_sources(source), asked, progress)
+    url = source.url if isinstance(source, Ledger) else _ledger_in(source)
+    if url is None:
+        return _logged(_sources(source), asked, progress)
+    with closing(source.connect() if isinstance(source, Ledger) else connect_readonly(url)) as connection:
+        return _kept(url, connection, asked, progress)
 
 
-def _is_ledger(source: Traces | Iterable[Traces] | Ledger) -> TypeGuard[str | Ledger]:
-    return "://" in source if isinstance(source, str) else isinstance(source, Ledger)
+def _ledger_in(source: object) -> str | None:
+    """The ledger that is named, by its URL or as a file."""
+    if isinstance(source, str) and "://" in source:
+        return source
+    if not isinstance(source, str) and not hasattr(source, "__fspath__"):
+        return None
+    path = Path(cast("str", source)).expanduser().absolute()
+    if not path.is_file():
+        return None
+    with suppress(OSError), path.open("rb") as file:
+        return f"sqlite:///{path}" if file.read(len(_SQLITE)) == _SQLITE else None
+    return None
 
 
 def _sources(source: Traces | Iterable[Traces] | Ledger) -> list[Source]:

@@ -19,7 +19,7 @@ from tokeneff.promptcache import Mark, Pieces, rule_of
 from tokeneff.tokens import counter
 from tokeneff.trim._replay import Turn, hidden, own_tokens, turn_of, words_of
 
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 """Seconds to wait for a vocabulary, once: all of the traffic is to be counted by the same."""
 _SECOND = 1_000_000
 _PER_TOKEN = 4

@@ -17,6 +17,7 @@ from tokeneff.advise._trimming import Trimming
 from tokeneff.prices import Prices
 from tokeneff.promptcache import State, serve
 from tokeneff.promptcache._book import Book
+from tokeneff.trim._anchoring import usual
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._replay import Market, Policy, Sent, Turn, market, replay
 
@@ -168,8 +169,7 @@ def _marked(turn: Turn) -> Turn:
     """A request whose breakpoints will be placed, as whoever trims it before that expects them."""
     if turn.plain.marks:
         return turn
-    made = turn._replace(placed=None)
-    return made._replace(plain=made.pieces(made.body) if made.body else turn.plain)
+    return turn._replace(placed=None, plain=usual(turn.plain, bool(turn.unseen)))
 
 
 def _simulated(turns: Sequence[Turn], place: Market) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -3,9 +3,9 @@
 Each conversation is sent again, to simulated providers, as it was and under other settings: trimming, a response cache,
 the provider's own prompt cache, and these together. Nothing leaves this machine. The best comes first, with what to
 write for it, and where the numbers come from.
-Reads recorded traces (see tokeneff replay), session logs of Claude Code and Codex, or a ledger (--ledger, or its URL in
-place of a file, else TOKENEFF_LEDGER, else sqlite:///tokeneff.db). A ledger without content has no texts to trim;
-prompt caches and repeated requests can be simulated all the same.
+Reads recorded traces (see tokeneff replay), session logs of Claude Code and Codex, or a ledger (its file or URL, else
+--ledger, TOKENEFF_LEDGER or sqlite:///tokeneff.db). A ledger without content has no texts to trim; prompt caches and
+repeated requests can be simulated all the same.
 
 examples:
   tokeneff advise trace.jsonl
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("traces", nargs="*", metavar="TRACES", help="files or folders of logs, or a ledger's URL")
+    parser.add_argument("traces", nargs="*", metavar="TRACES", help="files or folders of logs, or a ledger")
     parser.add_argument(
         "--claude-code", nargs="?", const="", type=str, metavar="DIR", help="Claude Code's logs, here or in DIR"
     )
@@ -93,7 +93,8 @@ def _source(args: argparse.Namespace) -> tuple[str | list[str | Source], str]:
         raise UsageError("a ledger and logs are two things: advise on one at a time")
     if logs:
         sources, names = sources_of(args.traces, args.claude_code, args.codex)
-        return sources, ", ".join(names)
+        # One file may be a ledger's.
+        return args.traces[0] if sources == args.traces[:1] else sources, ", ".join(names)
     url = urls[0] if urls else ledger_url(args)
     file_of(url)  # says what to write where it is none
     return url, url
