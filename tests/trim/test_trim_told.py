@@ -1,0 +1,213 @@
+"""What calls say of what was left out of them: told by a provider with a prompt cache, and checked against its bill."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from trim_market_kit import agent, marked, turns
+from trim_told_kit import Caching, asked, chat, done, records, trim, untrimmed
+
+import tokeneff
+from tokeneff.ledger import Ledger
+from tokeneff.testing import FakeProvider, faults
+from tokeneff.tokens import _counter
+
+FLAVOURS = ("sync", "async")
+
+
+@pytest.fixture
+def caching() -> Caching:
+    return Caching()
+
+
+@pytest.fixture
+def provider(caching: Caching, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with FakeProvider(caching) as made:
+        yield made
+
+
+@pytest.fixture
+async def wrapped(provider: FakeProvider) -> AsyncIterator[Callable[..., tuple[Any, Ledger]]]:
+    """Makes wrapped clients on the provider, each with a ledger of its own."""
+    import anthropic
+    import openai
+
+    made: list[Any] = []
+
+    def make(sdk: str, flavour: str = "sync", **more: Any) -> tuple[Any, Ledger]:
+        module: Any = openai if sdk == "openai" else anthropic
+        named = {"openai": "OpenAI", "anthropic": "Anthropic"}[sdk]
+        kind = getattr(module, named if flavour == "sync" else "Async" + named)
+        url = provider.openai_url if sdk == "openai" else provider.anthropic_url
+        made.append(kind(base_url=url, api_key="k", max_retries=0))
+        ledger = Ledger("memory://")
+        more.setdefault("trim", trim())
+        return tokeneff.wrap(made[-1], ledger=ledger, **more), ledger
+
+    yield make
+    for client in made:
+        await done(client.close())
+
+
+SHOP = [chat(turn) for turn in range(1, 5)]
+AGENT = [marked(body) for body in turns(agent([3] * 2 + [300] * 6 + [3] * 4))]
+KINDS = [pytest.param("openai", SHOP, id="chat"), pytest.param("anthropic", AGENT, id="messages")]
+
+
+def near(value: int, true: int, part: float = 0.02) -> bool:
+    return abs(value - true) <= part * abs(true)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize(("sdk", "bodies"), KINDS)
+async def test_what_was_saved_is_what_the_bill_is_smaller_by(
+    caching: Caching, wrapped: Any, sdk: str, bodies: list[Any], flavour: str
+) -> None:
+    client, ledger = wrapped(sdk, flavour)
+    usage = {"stream_options": {"include_usage": True}} if (sdk, flavour) == ("openai", "async") else {}
+    await asked(client, [{**body, **usage} for body in bodies], stream=flavour == "async")
+    plain, found = untrimmed(bodies), records(ledger)
+    assert sum(plain) > sum(caching.cost)
+    assert near(sum(one.trim_realised or 0 for one in found), sum(plain) - sum(caching.cost))
+    for one, paid, would in zip(found, caching.cost, plain, strict=True):
+        assert one.trim_realised is not None
+        assert one.trim_untrimmed is not None
+        assert near(one.trim_untrimmed, would)
+        assert one.trim_untrimmed - one.trim_realised == paid
+        assert (one.trim == "trimmed") == bool(one.trim_edits) == bool(one.trim_tokens)
+    cut = [one for one in found if one.trim == "trimmed"]
+    assert {one.trim_source for one in cut} == {"simulated"}
+    assert near(sum(one.trim_expected or 0 for one in cut), sum(one.trim_realised or 0 for one in cut), 0.15)
+    assert len({one.trim_conversation for one in found}) == 1
+
+
+async def test_the_turn_that_decides_says_what_its_conversation_is_to_save(wrapped: Any) -> None:
+    client, ledger = wrapped("anthropic")
+    await asked(client, AGENT)
+    found = records(ledger)
+    assert [bool(one.trim_gain) for one in found].count(True) == 1
+    assert dict(next(one for one in found if one.trim_gain).trim_edits) == {"cleared": 6}
+
+
+async def test_what_the_cache_has_lost_would_have_been_lost_untrimmed_as_well(caching: Caching, wrapped: Any) -> None:
+    client, ledger = wrapped("openai")
+    plain = Caching()
+    for place, body in enumerate(SHOP):
+        if place == 2:
+            for each in (caching, plain):
+                each.state = type(each.state)()
+        plain.split(body)
+        await asked(client, [body])
+    found = records(ledger)
+    for one, would in zip(found, plain.cost, strict=True):
+        assert near(one.trim_untrimmed or 0, would, 0.04)
+    # What it was thought to have held, it had not; with the next request that is known.
+    assert not near(found[2].trim_expected or 0, found[2].trim_realised or 0, 0.3)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_what_never_reached_the_provider_is_not_in_its_cache(
+    provider: FakeProvider, wrapped: Any, flavour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[Any]] = []
+    for failing in (False, True):
+        monkeypatch.setattr(_counter, "_own", None)
+        provider.default = caching = Caching()
+        client, ledger = wrapped("openai", flavour)
+        for place, body in enumerate(SHOP[:3]):
+            if failing and place:
+                caching.fails = 1
+                with pytest.raises(Exception, match=r"500|error"):
+                    await asked(client, [body])
+            await asked(client, [body])
+        told.append([one[-12:] for one in records(ledger) if one.ending == "read"])
+    assert told[0] == told[1]
+
+
+async def test_what_was_refused_is_told_and_its_conversation_is_told_further(
+    provider: FakeProvider, caching: Caching, wrapped: Any
+) -> None:
+    client, ledger = wrapped("openai")
+    provider.default = lambda request: (
+        caching(request) if '"price": 88.5' in request.json["messages"][-1]["content"] else faults.bad_request("no")
+    )
+    await asked(client, SHOP)
+    found = records(ledger)
+    assert [one.trim for one in found] == ["whole", "refused", "whole", "whole"]
+    assert [one.trim_realised for one in found] == [0, 0, 0, 0]
+    assert found[1].trim_edits == ()
+
+
+async def test_conversations_are_held_out_whatever_their_system_prompt_is(wrapped: Any) -> None:
+    client, ledger = wrapped("openai", trim=trim(holdout=0.5))
+    for number in range(12):
+        with tokeneff.tag(session=f"s{number}"):
+            await asked(client, [chat(turn, rows=20) for turn in (1, 2)])
+    bodies = [chat(1, rows=1) for _ in range(8)]
+    for number, body in enumerate(bodies):
+        body["messages"][1]["content"] = f"What is there in room {number}?"
+    await asked(client, bodies)
+    found = records(ledger)
+    kinds = {one.trim_conversation: one.trim == "held out" for one in found}
+    assert len(kinds) == 20
+    assert {kinds[one.trim_conversation] for one in found[:24]} == {True, False}
+    assert {kinds[one.trim_conversation] for one in found[24:]} == {True, False}
+    assert all((one.trim == "held out") == kinds[one.trim_conversation] for one in found)
+    for one in found:
+        assert one.trim_baseline is not None
+        if one.trim == "held out":
+            assert (one.trim_realised, one.trim_edits) == (0, ())
+
+
+async def test_accounts_are_of_what_was_sent(wrapped: Any) -> None:
+    client, ledger = wrapped("anthropic")
+    await asked(client, AGENT)
+    found = records(ledger)
+    last = found[-1]
+    assert last.trim == "trimmed"
+    parts = [getattr(last, name) for name in last._fields if name.startswith("in_")]
+    assert sum(parts) == last.input_tokens
+    assert (last.in_tool_results or 0) < (last.input_tokens or 0)
+    cut = next(place for place, one in enumerate(found) if one.trim == "trimmed")
+    assert found[cut].prefix_cause == "edited"
+    assert {one.prefix_cause for one in found[1:cut] + found[cut + 1 :]} == {"none"}
+    # What was learnt is of what was sent: the provider counts a quarter more than we do, also of what was trimmed.
+    for one in found[3:]:
+        assert near(one.counted or 0, one.input_tokens or 0, 0.03)
+    assert len({one.session for one in found}) == 1
+
+
+async def test_a_budget_holds_what_is_sent(provider: FakeProvider, wrapped: Any) -> None:
+    body = chat(8)
+    whole = tokeneff.count(body).input_tokens
+    limit = tokeneff.Budget(tokens=whole)
+    client, _ = wrapped("openai", trim=None, budget=limit)
+    with pytest.raises(tokeneff.BudgetExceeded):
+        await asked(client, [{**body, "max_completion_tokens": 500}])
+    client, ledger = wrapped("openai", trim=trim(max_input_tokens=whole // 2), budget=limit)
+    await asked(client, [{**body, "max_completion_tokens": 500}])
+    assert [one.trim for one in records(ledger)] == ["trimmed"]
+    assert len(provider.requests) == 1
+
+
+async def test_a_report_tells_of_it(wrapped: Any) -> None:
+    from tokeneff.report import report
+
+    client, ledger = wrapped("openai", trim=trim(holdout=0.5))
+    for number in range(6):
+        with tokeneff.tag(session=f"s{number}"):
+            await asked(client, [chat(turn, rows=30) for turn in (1, 2, 3)])
+    found, told = records(ledger), report(ledger).trimming
+    assert told is not None
+    assert told.compared is not None
+    kinds = [one.trim for one in found]
+    counts = [told.trimmed, told.whole, told.refused, told.held_out]
+    assert counts == [kinds.count(kind) for kind in ("trimmed", "whole", "refused", "held out")]
+    assert told.realised == sum(one.trim_realised or 0 for one in found) > 0
+    assert dict(told.edits)["json"] == 2 * told.conversations
+    assert told.compared.method.startswith("too few conversations to say")
+    assert told.compared.held_out.conversations + told.compared.trimmed.conversations == 6
