@@ -23,7 +23,7 @@ def check(dialect: str, body: dict[str, Any], r: Random, gone: float | None = No
     Args:
         gone, seen: share of the exchanges to leave out, and of the texts to replace; by chance where not given.
     """
-    before = _snapshot(body)
+    before = snapshot(body)
     fault = fault_of(dialect, body)
     history = history_of(dialect, body)
     if history is None:
@@ -33,12 +33,12 @@ def check(dialect: str, body: dict[str, Any], r: Random, gone: float | None = No
     share = r.random() if gone is None else gone
     left_out = [exchange for exchange in history.exchanges if exchange.free and r.random() < share]
     new = changed(history, texts, left_out)
-    assert _snapshot(body) == before
+    assert snapshot(body) == before
     places = {place for start, stop, _ in left_out for place in range(start, stop)}
     _assert_rest_is_shared(history, new, texts, places)
     if not fault:
         assert fault_of(dialect, new) == ""
-        _assert_rules(dialect, body, new)
+        assert_rules(dialect, body, new)
     return not fault
 
 
@@ -57,12 +57,12 @@ def dumped(value: Any) -> Any:
     return [dumped(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _snapshot(value: Any) -> Any:
+def snapshot(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return type(value), value.model_dump()
     if isinstance(value, Mapping):
-        return {key: _snapshot(item) for key, item in value.items()}
-    return type(value)(_snapshot(item) for item in value) if isinstance(value, (list, tuple)) else value
+        return {key: snapshot(item) for key, item in value.items()}
+    return type(value)(snapshot(item) for item in value) if isinstance(value, (list, tuple)) else value
 
 
 def _assert_rest_is_shared(history: History, new: dict[str, Any], texts: Mapping[Path, str], places: set[int]) -> None:
@@ -95,7 +95,7 @@ def _set(value: Any, path: Path, one: str) -> None:
     value[path[-1]] = one
 
 
-def _assert_rules(dialect: str, body: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def assert_rules(dialect: str, body: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     own, changed_to = dumped(messages_in(dialect, body)), dumped(messages_in(dialect, new))
     if isinstance(own[0], str):
         return

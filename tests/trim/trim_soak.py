@@ -6,6 +6,7 @@ from random import Random
 
 from trim_checks import check, sdk_takes
 from trim_histories import Asked, random_history
+from trim_market_checks import check_market
 from trim_texts import text
 
 from tokeneff.trim._changing import changed
@@ -21,6 +22,8 @@ def run(seeds: range) -> int:
         asked = random_history(seed, nasty)
         try:
             valid += check(asked.dialect, asked.body, asked.chance)
+            if seed % 4 == 2:
+                check_market(seed, seeds.start)
             if seed % 20 == 1:
                 assert not _refused(asked), "the SDK's types took it, and take it no more"
         except Exception as fault:
