@@ -119,6 +119,31 @@ async def test_anthropic_s_tool_runner_answers_it(
     assert (len(second[0]) < len(LOG) / 2, third) == (True, [second[0], LOG])
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_openai_s_tool_runner_answers_it(provider: FakeProvider, wrapped: Any, flavour: str) -> None:
+    runners = pytest.importorskip("openai.lib.responses_tool_runner", reason="this line of the SDK has no tool runner")
+
+    async def arun(arguments: Any) -> str:
+        return LOG
+
+    client = wrapped("responses", flavour)
+    tool = tokeneff.recall(client)
+    own, asked = (
+        tools_of("responses", None)[0],
+        {"model": MODELS["responses"], "instructions": SYSTEM, "input": QUESTION},
+    )
+    if flavour == "sync":
+        functions = [runners.RegisteredFunction(tool.responses, tool), runners.RegisteredFunction(own, lambda _: LOG)]
+        reply = runners.ResponsesToolRunner(functions=functions).run(client, asked)
+    else:
+        kind = runners.AsyncRegisteredFunction
+        functions = [kind(tool.responses, tool.acall), kind(own, arun)]
+        reply = await runners.AsyncResponsesToolRunner(functions=functions).run(client, asked)
+    assert reply.output_text == ANSWER
+    _, second, third = (results(request.json) for request in provider.requests)
+    assert (len(second[0]) < len(LOG) / 2, third) == (True, [second[0], LOG])
+
+
 async def test_without_the_tool_it_is_as_without_recall(
     provider: FakeProvider, wrapped: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
