@@ -6,6 +6,7 @@ import inspect
 import json
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,7 @@ from tokeneff.tokens import Counter
 
 CLAUDE, GPT = "claude-sonnet-4-6", "gpt-5.4"
 CLEARED = "[Old tool result cleared by the server]"
+COUNTER = Counter()
 WORDS = "The quick brown fox jumps over the lazy dog near the river bank while it rains. "
 
 
@@ -152,7 +154,7 @@ class Host:
 
     def _usage(self, body: dict[str, Any]) -> dict[str, Any]:
         """As the simulator has it of what is left."""
-        prompt, rule = Counter().prompt("messages", body, body["model"]), rule_of(body["model"], "anthropic")
+        prompt, rule = COUNTER.prompt("messages", body, body["model"]), rule_of(body["model"], "anthropic")
         split, self.state = serve(rule, self.state, pieces_of(prompt, "messages", body, prompt.tokens), self.clock)
         written = split.written + split.written_1h
         return {
@@ -215,6 +217,7 @@ def _response_events(whole: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+@lru_cache
 def _http(kind: Any) -> Any:
     """httpx or httpx2, whichever this line of the SDK has."""
     names = {base.__module__.partition(".")[0] for base in type(kind(api_key="key")._client).__mro__}
