@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from tokeneff.ledger._columns import TRIMS
 from tokeneff.ledger._record import CallRecord, unbilled
 
 if TYPE_CHECKING:
-    from tokeneff._values import Trimming
+    from tokeneff._values import Shaped, Trimming
     from tokeneff.adapters._hosts import Site
 
 UNDECLARED = "(undeclared)"
@@ -64,7 +64,7 @@ def record_of(
 def _decisions(outcome: Outcome) -> tuple[tuple[str, str, int | None], ...]:
     """What policies decided; a decision that saves nothing is with 0, and with ``None`` where nobody knows."""
     served, guard, placed, trimmed = outcome.served, outcome.guard, outcome.placed, outcome.trimmed
-    if served is None and guard is None and placed is None and trimmed is None:
+    if served is None and guard is None and placed is None and trimmed is None and outcome.output is None:
         return ()
     found: list[tuple[str, str, int | None]] = []
     if served is not None:
@@ -74,9 +74,19 @@ def _decisions(outcome: Outcome) -> tuple[tuple[str, str, int | None], ...]:
         found.append(("prompt cache", placed.added or placed.said, placed.saved if placed.said == "placed" else 0))
     if trimmed is not None and trimmed.said != "whole":
         found.append(("trim", trimmed.said, 0 if trimmed.said == "held out" else trimmed.realised))
+    if outcome.output is not None:
+        found += _shaped(outcome.output)
     if guard is not None and guard.action:
         found.append(("budget", guard.action, None))
     return tuple(found)
+
+
+def _shaped(shaped: Shaped) -> Iterator[tuple[str, str, int | None]]:
+    """What defaults and a cut have saved cannot be known."""
+    if shaped.defaults:
+        yield ("output", "refused", 0) if shaped.refused else ("output", "defaults", None)
+    if shaped.repeated is not None:
+        yield "output", "cut", None
 
 
 def _trimmed(trimmed: Trimming) -> tuple[Any, ...]:

@@ -124,5 +124,12 @@ TRIM_TOKENS_METRIC = "tokeneff.trim.saved.tokens"
 TRIM_REALISED_METRIC = "tokeneff.trim.saved.cost"
 TRIM_EXPECTED_METRIC = "tokeneff.trim.predicted.cost"
 
+OUTPUT_DEFAULTS = "tokeneff.output.defaults"
+"""What was set that the caller had left open, as ``max_tokens=400``."""
+OUTPUT_REFUSED = "tokeneff.output.refused"
+"""Of these, what the provider did not take."""
+OUTPUT_REPEATED = "tokeneff.output.repeated"
+"""text, reasoning, tool call: in what a stream said the same over and over, for which it was cut"""
+
 SECONDS_BUCKETS: tuple[float, ...] = tuple(0.01 * 2**n for n in range(14))
 TOKEN_BUCKETS: tuple[float, ...] = tuple(4**n for n in range(14))

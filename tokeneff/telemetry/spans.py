@@ -11,6 +11,7 @@ from tokeneff.telemetry import names
 from tokeneff.telemetry.accounts import account_attributes
 from tokeneff.telemetry.budgets import add_guard_events, guard_attributes
 from tokeneff.telemetry.cache import cache_attributes, placed_attributes
+from tokeneff.telemetry.output import output_attributes
 from tokeneff.telemetry.trimming import trimming_attributes
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def end_attributes(call: Call, outcome: Outcome) -> Attributes:
         placed_attributes(found, outcome.placed)
     if outcome.trimmed is not None:
         trimming_attributes(found, outcome.trimmed)
+    if outcome.output is not None:
+        output_attributes(found, outcome.output)
     if endpoint.model:
         if served is None or served.saved is None:  # else nothing was used, and the conventions know no such reply
             usage_attributes(found, outcome.tokens)
