@@ -102,6 +102,22 @@ def test_a_limit_that_bites(tmp_path: Path) -> None:
     assert limited.too_long == limited.refused == 0
 
 
+def test_a_row_is_the_recorded_bill_changed_in_proportion(tmp_path: Path) -> None:
+    found = []
+    for name, cached in (("much", 2_000), ("little", 200)):
+        usages = [
+            {"n_messages_in": 2 + 2 * n, "prompt_tokens": 2_000 + 4_000 * n, "cached_tokens": cached * n}
+            for n in range(6)
+        ]
+        record = chat([f"part {n}: " + "word " * 3_900 for n in range(5)], model="gpt-5", calls=usages)
+        found.append(advise(written(tmp_path, record, name=f"{name}.jsonl")))
+    much, little = (next(one for one in told.choices if one.name == "trim to 11,000 tokens") for told in found)
+    assert much.input_tokens == little.input_tokens < choice(found[0], "trim").input_tokens
+    assert (found[0].simulated, much.cost < little.cost) == (found[1].simulated, True)
+    assert much.change == pytest.approx(little.change, abs=1e-6)
+    assert abs(much.change) > 0.01
+
+
 def test_another_model(tmp_path: Path) -> None:
     path = written(tmp_path, claude(CACHED))
     found = advise(path, model=PLAIN, prices=priced(tmp_path))

@@ -12,7 +12,7 @@ from tokeneff.report._say import amount, brief, money, several, share
 WIDTH = 100
 _HEADS = ("dollars", "saved", "tokens", "lost", "dearer", "worst", "pays after")
 _MOST_MODELS = 3
-_RISKY = f"more than {share(MOST_LOST)} lost, or a conversation more than {MOST_DEARER:.1%} dearer"
+_RISKY = f"more than {MOST_LOST:.0%} lost, a conversation over {MOST_DEARER:.1%} dearer, or a request that does not fit"
 
 
 def text_of(advice: Advice) -> str:
