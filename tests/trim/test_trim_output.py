@@ -10,6 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from trim_told_kit import records
 
 import tokeneff
 from tokeneff import Output
@@ -370,3 +374,37 @@ def test_an_output_is_a_value() -> None:
 def test_what_is_wrong_is_said(said: dict[str, Any], error: str) -> None:
     with pytest.raises((TypeError, ValueError), match=error):
         Output(**said)
+
+
+async def test_spans_and_the_ledger_tell_of_it(provider: FakeProvider, wrapped: Any) -> None:
+    spans, ledger = InMemorySpanExporter(), tokeneff.Ledger("memory://")
+    tracing = TracerProvider()
+    tracing.add_span_processor(SimpleSpanProcessor(spans))
+    output = Output(max_tokens=2_000, verbosity="low", stop_repetition=1_000)
+    client = wrapped("openai", output=output, tracer_provider=tracing, ledger=ledger)
+    await chat(client)
+    provider.default = _picky("verbosity")
+    await chat(client, "my-own")
+    provider.default = Reply(chunks=["again and "] * 300)
+    with pytest.raises(tokeneff.RunawayRepetition):
+        for _ in await chat(client, "my-own", stream=True):
+            pass
+    with tokeneff.override(trim=False):
+        await chat(client)
+    attributes = [span.attributes or {} for span in spans.get_finished_spans()]
+    names = ("tokeneff.output.defaults", "tokeneff.output.refused", "tokeneff.output.repeated", "error.type")
+    cut = "tokeneff.errors.RunawayRepetition"
+    assert [tuple(found.get(name) for name in names) for found in attributes] == [
+        (("max_tokens=2000", "verbosity=low"), None, None, None),
+        (("max_tokens=2000", "verbosity=low"), ("verbosity",), None, None),
+        (("max_tokens=2000",), None, "text", cut),
+        (None, None, None, None),
+    ]
+    assert [found.get("gen_ai.request.max_tokens") for found in attributes] == [2_000, None, 2_000, None]
+    assert [[one for one in record.decisions if one[0] == "output"] for record in records(ledger)] == [
+        [("output", "defaults", None)],
+        [("output", "refused", 0)],
+        [("output", "defaults", None), ("output", "cut", None)],
+        [],
+    ]
+    tracing.shutdown()
