@@ -12,7 +12,6 @@ from trim_told_kit import Caching, asked, chat, done, records, trim, untrimmed
 import tokeneff
 from tokeneff.ledger import Ledger
 from tokeneff.testing import FakeProvider, faults
-from tokeneff.tokens import _counter
 
 FLAVOURS = ("sync", "async")
 
@@ -55,6 +54,8 @@ async def wrapped(provider: FakeProvider) -> AsyncIterator[Callable[..., tuple[A
 
 SHOP = [chat(turn) for turn in range(1, 5)]
 AGENT = [marked(body) for body in turns(agent([3] * 2 + [300] * 6 + [3] * 4))]
+SHOP_READ = 2_432
+"""Tokens of the first of these, in whole steps."""
 KINDS = [pytest.param("openai", SHOP, id="chat"), pytest.param("anthropic", AGENT, id="messages")]
 
 
@@ -110,22 +111,25 @@ async def test_what_the_cache_has_lost_would_have_been_lost_untrimmed_as_well(ca
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-async def test_what_never_reached_the_provider_is_not_in_its_cache(
-    provider: FakeProvider, wrapped: Any, flavour: str, monkeypatch: pytest.MonkeyPatch
+async def test_what_never_reached_the_provider_is_not_thought_to_be_in_its_cache(
+    caching: Caching, wrapped: Any, flavour: str
 ) -> None:
-    told: list[list[Any]] = []
-    for failing in (False, True):
-        monkeypatch.setattr(_counter, "_own", None)
-        provider.default = caching = Caching()
-        client, ledger = wrapped("openai", flavour)
-        for place, body in enumerate(SHOP[:3]):
-            if failing and place:
-                caching.fails = 1
-                with pytest.raises(Exception, match=r"500|error"):
-                    await asked(client, [body])
-            await asked(client, [body])
-        told.append([one[-12:] for one in records(ledger) if one.ending == "read"])
-    assert told[0] == told[1]
+    client, ledger = wrapped("openai", flavour)
+    await asked(client, SHOP[:1])
+    caching.fails = 1
+    with pytest.raises(Exception, match="500"):
+        await asked(client, SHOP[1:2])
+    await asked(client, SHOP[2:3])
+    _, failed, last = records(ledger)
+    assert (failed.ending, failed.trim, failed.trim_realised, failed.trim_untrimmed) == (
+        "failed",
+        "trimmed",
+        None,
+        None,
+    )
+    assert failed.trim_tokens_source == "estimated"
+    assert last.cache_read == SHOP_READ
+    assert near(last.trim_expected or 0, last.trim_realised or 0, 0.1)
 
 
 async def test_what_was_refused_is_told_and_its_conversation_is_told_further(
