@@ -231,6 +231,21 @@ async def test_what_was_cleared_is_read_of_streams_too(clock: SimpleNamespace, s
     assert dict(host.outcomes[1].trimmed.edits) == {"cleared by provider": 5}
 
 
+@pytest.mark.parametrize("most", [7_000, 15_000])
+async def test_a_limit_is_met_by_the_provider_or_else_here(clock: SimpleNamespace, most: int) -> None:
+    host = Host()
+    await talk(host, clock, host.client(max_input_tokens=most).messages.create, [2, 8, 9], pause=0)
+    for body in host.bodies[1:]:
+        if most == 15_000:
+            assert [edit["trigger"]["value"] for edit in edits(body)] == [11_250]
+        else:
+            assert not edits(body), "what it would leave is still too long"
+        made = {**body, "messages": cleared_of(body)}
+        made.pop("context_management", None)
+        assert tokeneff.count(made).input_tokens <= most * 1.1
+        assert _provider_plan.CLEARED not in json.dumps(body)
+
+
 def test_both_at_once(clock: SimpleNamespace) -> None:
     host = Host()
     asyncio.run(talk(host, clock, host.client().beta.messages.create, [7, 8]))

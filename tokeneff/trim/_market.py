@@ -24,7 +24,7 @@ from tokeneff.trim._memo import Memo
 from tokeneff.trim._planning import Planned, Planner, Request, aligned
 from tokeneff.trim._provider import Asking, Can
 from tokeneff.trim._provider_plan import ProvidersPlanner
-from tokeneff.trim._provider_sent import Terms, asking_for, body_with, makes_room
+from tokeneff.trim._provider_sent import Terms, asking_for, body_with, makes_room, unprovided
 from tokeneff.trim._recalling import TOOL
 from tokeneff.trim._settling import Flights
 from tokeneff.trim._summing import Room, Summaries, SummingPlanner
@@ -199,6 +199,7 @@ class Market:
         asking, spent = self._asking(asked, terms), 0 if planned is None else planned.spent
         if asked.most is not None and after > asked.most and not makes_room(asked, asking):
             asking = None
+            texts = unprovided(texts, arrived.texts)
             fit, paid = self._fitted(asked, asked.most, texts, arrived.leans, after, terms)
             spent += paid
             body, after, texts, gone, ours = fit.body, fit.tokens, fit.texts, len(fit.gone), pieces(fit.body)

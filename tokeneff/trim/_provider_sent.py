@@ -59,6 +59,11 @@ def body_with(
     Args:
         texts: what would stand in it. arrived: the same without what is cleared.
     """
-    sent = {path: text for path, text in texts.items() if text != CLEARED}
-    sent |= {path: arrived[path] for path, text in texts.items() if text == CLEARED and path in arrived}
+    sent = unprovided(texts, arrived)
     return {**(replaced(history, sent) if sent else history.body), "context_management": asking.value}
+
+
+def unprovided(texts: Mapping[Path, str], arrived: Mapping[Path, str]) -> Mapping[Path, str]:
+    """What stands in a request itself, whatever its provider does about it."""
+    sent = {path: text for path, text in texts.items() if text != CLEARED}
+    return sent | {path: arrived[path] for path, text in texts.items() if text == CLEARED and path in arrived}
