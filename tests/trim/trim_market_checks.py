@@ -19,7 +19,8 @@ from tokeneff.errors import ContextTooLong
 from tokeneff.tokens import counter
 from tokeneff.trim import Trim
 from tokeneff.trim._batches import Batch
-from tokeneff.trim._changing import replaced
+from tokeneff.trim._changing import changed, replaced
+from tokeneff.trim._history import Exchange, Path
 from tokeneff.trim._market import Asked, Market, Trimmed
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._memo_stores import GuardedMemoStore, MemoryMemo
@@ -40,6 +41,7 @@ class Turn(NamedTuple):
     messages: list[Any]
     sent: list[Any]
     batch: Batch
+    texts: Mapping[Path, str]
 
 
 @cache
@@ -63,8 +65,8 @@ def check_market(seed: int, number: int = 0) -> int:
         asked = {**body, ("input" if found.dialect == "responses" else "messages"): whole[:stop]}
         if isinstance(whole[0], str) or fault_of(found.dialect, asked):
             continue
-        before, changed = _sent(through, found.dialect, asked, provider, most, before)
-        trimmed += changed
+        before, shorter = sent(through, found.dialect, asked, provider, most, before)
+        trimmed += shorter
     return trimmed
 
 
@@ -92,7 +94,7 @@ def _long(r: Random) -> str:
             return text(r) + "\n" * r.randint(1, 9) + "=" * r.randint(1, 900)
 
 
-def _sent(
+def sent(
     through: Market, dialect: str, body: dict[str, Any], provider: str, most: int | None, before: Turn | None
 ) -> tuple[Turn | None, bool]:
     taken = snapshot(body)
@@ -111,10 +113,12 @@ def _sent(
         assert made.after <= most
     if made.body is not body:
         assert fault_of(dialect, made.body) == ""
-        assert_rules(dialect, body, made.body)
+        # What the model cited since, it cited of what it was sent: without what was gone by then.
+        texts, gone = ({}, ()) if before is None else (before.texts, before.batch.gone)
+        assert_rules(dialect, changed(history, texts, [Exchange(*row) for row in gone]), made.body)
         assert not sdk_takes(dialect, body) or sdk_takes(dialect, made.body)
     batch = through._planner.standing(history)
-    turn = Turn(_plain(dialect, body), _plain(dialect, made.body), batch)
+    turn = Turn(_plain(dialect, body), _plain(dialect, made.body), batch, made.texts)
     _assert_rest_is_the_callers(dialect, body, made, batch)
     if before is not None and _same(before.batch, batch):
         assert turn.sent[: len(before.sent)] == before.sent, "what was sent stays"
