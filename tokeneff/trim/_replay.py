@@ -75,6 +75,7 @@ def turns(conversations: Iterable[Conversation | BrokenLine]) -> Iterator[list[T
 
 
 _NO_PIECES = Pieces((), (), ())
+_EMPTY = State()
 
 
 def _turn(name: str, at: float, call: RecordedCall, first: int, unseen: dict[int, int]) -> Turn:
@@ -221,11 +222,13 @@ def total(sums: Iterable[Sums]) -> Sums:
     return whole
 
 
-def replay(conversation: Sequence[Turn], policy: Policy, markets: Sequence[Market]) -> list[Sums]:
+def replay(
+    conversation: Sequence[Turn], policy: Policy, markets: Sequence[Market], begun: State = _EMPTY
+) -> list[Sums]:
     """Send one conversation in each market; returns its sums in each. A policy that decides by the market is replayed
-    in one at a time."""
+    in one at a time. ``begun``: what is known of each cache."""
     found = [Sums() for _ in markets]
-    states = [[State(), State()] for _ in markets]
+    states = [[begun, begun] for _ in markets]
     before: Pieces | None = None
     for turn in conversation:
         start = time.thread_time()
