@@ -90,6 +90,7 @@ def test_what_is_lost_is_told_and_put_last(tmp_path: Path) -> None:
     assert lossy.cost < choice(found, "as recorded").cost
     assert found.choices.index(lossy) > found.choices.index(choice(found, "as recorded"))
     assert "2 identifiers that the next recorded turn used" in str(found)
+    assert max(map(len, str(found).splitlines())) <= 100
 
 
 def test_a_limit_that_bites(tmp_path: Path) -> None:
@@ -109,13 +110,29 @@ def test_a_row_is_the_recorded_bill_changed_in_proportion(tmp_path: Path) -> Non
             {"n_messages_in": 2 + 2 * n, "prompt_tokens": 2_000 + 4_000 * n, "cached_tokens": cached * n}
             for n in range(6)
         ]
-        record = chat([f"part {n}: " + "word " * 3_900 for n in range(5)], model="gpt-5", calls=usages)
+        record = chat([f"part {n}: " + "word " * 3_900 for n in range(5)], model=CLAUDE, calls=usages)
         found.append(advise(written(tmp_path, record, name=f"{name}.jsonl")))
     much, little = (next(one for one in told.choices if one.name == "trim to 11,000 tokens") for told in found)
     assert much.input_tokens == little.input_tokens < choice(found[0], "trim").input_tokens
     assert (found[0].simulated, much.cost < little.cost) == (found[1].simulated, True)
     assert much.change == pytest.approx(little.change, abs=1e-6)
     assert abs(much.change) > 0.01
+
+
+def test_a_provider_that_promises_nothing_reads_what_it_was_found_to_read(tmp_path: Path) -> None:
+    found = []
+    for name, cached in (("much", 3_900), ("little", 200)):
+        usages = [
+            {"n_messages_in": 2 + 2 * n, "prompt_tokens": 2_000 + 4_000 * n, "cached_tokens": cached * n}
+            for n in range(6)
+        ]
+        record = chat([f"part {n}: " + "word " * 3_900 for n in range(5)], model="gpt-5", calls=usages)
+        found.append(advise(written(tmp_path, record, name=f"{name}.jsonl")))
+    much, little = (next(one for one in told.choices if one.name == "trim to 11,000 tokens") for told in found)
+    # Where next to nothing is read, half the tokens are half the bill; where all is, what is cut is written anew.
+    assert little.change == pytest.approx(-little.spared_tokens / 72_000, abs=0.02)
+    assert (much.change > 0, much.dearer, much.never) == (True, 1, 1)
+    assert any("as recorded" not in note and "promises nothing" in note for note in found[0].notes)
 
 
 def test_another_model(tmp_path: Path) -> None:

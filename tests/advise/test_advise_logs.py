@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from advise_traffic import chat, choice, priced, written
+from advise_traffic import ROWS, chat, choice, priced, written
 from conftest import Run
 
 from tokeneff import logs
@@ -92,6 +92,7 @@ def test_sessions_of_agents(run: Run, tmp_path: Path, made: Any) -> None:
     assert by_name["as recorded"]["cost"] == sum(record.cost or 0 for record in logs.records(folder))
     trim = by_name["trim, history as it is"]
     assert (trim["lost"], trim["identifiers"] > 0, trim["saved"] > 0) == (0, True, True)
+    assert 4_000 < trim["spared_tokens"] < 6_000
     assert abs(told["simulator_error"]) < 0.05
     assert abs(told["cached_simulated"] / told["cached_told"] - 1) < 0.05
     assert advise(folder).choices == advise([made(tmp_path)]).choices
@@ -101,11 +102,15 @@ def test_a_provider_that_does_not_cache(tmp_path: Path) -> None:
     usages = [
         {"n_messages_in": 2 + 2 * n, "prompt_tokens": 3_000 + 1_000 * n, "completion_tokens": 5} for n in range(3)
     ]
-    record = chat(["word " * 900] * 2, model="gpt-5")
+    record = chat([ROWS, "word " * 900], model="gpt-5")
     told = advise(written(tmp_path, {**record, "calls": usages}))
     # 12,000 × 1,250 + 15 × 10,000, and nothing read by the provider's own counts.
     assert choice(told, "as recorded").cost == 15_000_000 + 150_000
-    assert (told.recorded, told.simulated, told.cached_simulated, told.simulator_error) == (15_000_000,) * 2 + (0, 0.0)
+    assert (told.recorded, told.cached_told, (told.simulator_error or 0) < -0.3) == (15_000_000, 0, True)
+    # So each token less is its price less.
+    trim = choice(told, "trim, history as it is")
+    assert trim.spared_tokens > 500
+    assert trim.saved == pytest.approx(1_250 * trim.spared_tokens, abs=2)
     assert any("no token was read from a cache" in note for note in told.notes)
     cached = [{**usage, "cached_tokens": 2_944 if n else 0} for n, usage in enumerate(usages)]
     told = advise(written(tmp_path, {**record, "calls": cached}))

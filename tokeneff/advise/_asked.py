@@ -33,6 +33,8 @@ class Told:
     """Requests without a price, by model."""
     uncached: int = 0
     """Conversations that the simulator would cache and that their provider did not."""
+    fitted: int = 0
+    """Conversations whose simulated cache reads as much as their provider did."""
     keyed: int = 0
     """Conversations with a provider that is asked for its cache by a routing key."""
     own: int = 0

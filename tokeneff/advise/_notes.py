@@ -56,6 +56,11 @@ def _means(weighing: Weighing, told: Told) -> Iterator[str]:
         'not simulated, for it takes a model or a provider: Trim(summarise=…), Trim(via="provider"), '
         "Trim(recall=True), Trim(output=…), Cache(semantic=…)"
     )
+    if told.fitted:
+        yield (
+            f"{several(told.fitted, 'conversation')}: their provider promises nothing of its cache, so each is "
+            "simulated with the share that was read of what could have been, by its own counts"
+        )
     if told.uncached:
         yield (
             f"{several(told.uncached, 'conversation')}: no token was read from a cache by the provider's counts, so "

@@ -12,7 +12,7 @@ from tokeneff.report._say import amount, brief, money, several, share
 WIDTH = 100
 _HEADS = ("dollars", "saved", "tokens", "lost", "dearer", "worst", "pays after")
 _MOST_MODELS = 3
-_RISKY = f"more than {MOST_LOST:.0%} lost, a conversation over {MOST_DEARER:.1%} dearer, or a request that does not fit"
+_RISKY = f"over {MOST_LOST:.0%} lost, a conversation over {MOST_DEARER:.1%} dearer, or a request that does not fit"
 
 
 def text_of(advice: Advice) -> str:
@@ -45,7 +45,8 @@ def _lines(advice: Advice) -> Iterator[str]:
 
 
 def _table(advice: Advice) -> Iterator[str]:
-    rows = [(f"{number}. {choice.name}", *_row(choice)) for number, choice in enumerate(advice.choices, 1)]
+    digits = len(str(len(advice.choices)))
+    rows = [(f"{number:>{digits}}. {choice.name}", *_row(choice)) for number, choice in enumerate(advice.choices, 1)]
     heads = ("", *_HEADS)
     widths = [max(len(row[place]) for row in (heads, *rows)) for place in range(len(heads))]
     yield _line(heads, widths)

@@ -22,16 +22,18 @@ from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._replay import Market, Policy, Sent, Turn, market, replay
 
 _NOTHING = Plan("")
+_SURE = 1_000
+"""Times that what was recorded of a whole conversation counts, against what is thought before anything is known."""
 
 
 class Plain(NamedTuple):
     """A conversation as recorded."""
 
     place: Market
+    begun: State
+    """What is known of its provider's cache."""
     costs: tuple[int, ...]
     """Simulated nano-dollars of each request's input."""
-    reads: tuple[int, ...]
-    """Tokens of each that are read from the simulated cache."""
     paid: int
     """Nano-dollars of all input: by the provider's counts where it has them, simulated where not."""
     came: Came
@@ -105,25 +107,34 @@ class Weighing:
         ]
 
     def _plain(self, strand: Strand) -> Plain:
-        place = market(strand.model, strand.provider, self._prices)
-        costs, reads = _simulated(strand.turns, place)
-        told = [heard for heard in strand.heard if heard.input is not None]
-        if len(told) == len(strand.heard) > 1 and not any(heard.cached for heard in told) and any(reads):
-            self._told.uncached += 1
-            place = place._replace(rule=place.rule._replace(engine="none"))
-            costs, reads = _simulated(strand.turns, place)
-        paid = 0
+        place, begun = market(strand.model, strand.provider, self._prices), State()
+        costs, reads = _simulated(strand.turns, place, begun)
+        self._check(strand, costs, reads)
+        if all(heard.input is not None for heard in strand.heard) and len(strand.heard) > 1:
+            said = sum(heard.read for heard in strand.heard)
+            if not any(heard.cached for heard in strand.heard) and any(reads):
+                self._told.uncached += 1
+                place = place._replace(rule=place.rule._replace(engine="none"))
+            elif place.rule.engine in ("prefix", "units") and not place.rule.promised:
+                # Such a provider does not read all that it could: as much as it was found to.
+                self._told.fitted += 1
+                begun = State(simulated=_SURE * sum(reads), told=_SURE * said)
+            costs, reads = _simulated(strand.turns, place, begun)
+        known = zip(strand.heard, costs, strict=True)
+        paid = sum(cost if heard.input is None else heard.input for heard, cost in known)
+        output = sum(heard.output for heard in strand.heard)
+        tokens = sum(turn.plain.total for turn in strand.turns)
+        return Plain(place, begun, costs, paid, Came(paid + output, tokens, course=_course(costs)))
+
+    def _check(self, strand: Strand, costs: Sequence[int], reads: Sequence[int]) -> None:
+        """The simulator, which knows nothing but the requests, against what was recorded."""
         for heard, cost, read in zip(strand.heard, costs, reads, strict=True):
-            paid += cost if heard.input is None else heard.input
             if heard.input is not None:
                 self.checks.requests += 1
                 self.checks.recorded += heard.input
                 self.checks.simulated += cost
                 self.checks.cached_told += heard.read
                 self.checks.cached_simulated += read
-        output = sum(heard.output for heard in strand.heard)
-        tokens = sum(turn.plain.total for turn in strand.turns)
-        return Plain(place, costs, reads, paid, Came(paid + output, tokens, course=_course(costs)))
 
     def _came(self, plan: Plan, strand: Strand, plain: Plain, hits: Mapping[int, bool]) -> Came:
         skipped: Mapping[int, bool] = hits if plan.cache else {}
@@ -136,7 +147,7 @@ class Weighing:
             policy = trimming = Trimming(plan.trim, plain.place, outlook, plan.place or strand.inferred)
         if plan.place:
             policy = Placing(trimming, plain.place, self._books[plan, strand.model, strand.provider])
-        sums = replay(asked, policy, [plain.place])[0]
+        sums = replay(asked, policy, [plain.place], plain.begun)[0]
         simulated = sum(plain.costs)
         # The recorded bill, changed in the same proportion as the simulated one.
         paid = (2 * plain.paid * sums.cost + simulated) // (2 * simulated) if simulated else plain.paid
@@ -172,8 +183,8 @@ def _marked(turn: Turn) -> Turn:
     return turn._replace(placed=None, plain=usual(turn.plain, bool(turn.unseen)))
 
 
-def _simulated(turns: Sequence[Turn], place: Market) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    state, costs, reads = State(), list[int](), list[int]()
+def _simulated(turns: Sequence[Turn], place: Market, state: State) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    costs, reads = list[int](), list[int]()
     for turn in turns:
         split, state = serve(place.rule, state, turn.plain, turn.at)
         costs.append(split.dollars(place.rates(turn.plain.total)))
