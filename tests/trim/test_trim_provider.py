@@ -231,7 +231,7 @@ async def test_what_was_cleared_is_read_of_streams_too(clock: SimpleNamespace, s
     assert dict(host.outcomes[1].trimmed.edits) == {"cleared by provider": 5}
 
 
-@pytest.mark.parametrize("most", [7_000, 15_000])
+@pytest.mark.parametrize("most", [9_500, 15_000])
 async def test_a_limit_is_met_by_the_provider_or_else_here(clock: SimpleNamespace, most: int) -> None:
     host = Host()
     await talk(host, clock, host.client(max_input_tokens=most).messages.create, [2, 8, 9], pause=0)
