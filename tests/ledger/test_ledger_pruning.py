@@ -22,7 +22,9 @@ SHARED = ("kinds", "prefixes", "toolsets", "tagsets", "texts")
 def orphans(path: Path) -> int:
     """Rows of no use, in a file after all its calls are gone."""
     with closing(sqlite3.connect(path)) as db:
-        return sum(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in (*SHARED, "tags", "details"))
+        return sum(
+            db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in (*SHARED, "tags", "details", "trims")
+        )
 
 
 def by_id(record: CallRecord) -> str:

@@ -185,6 +185,25 @@ async def test_accounts_are_of_what_was_sent(wrapped: Any) -> None:
     assert len({one.session for one in found}) == 1
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_breakpoints_that_are_placed_further_down_are_counted_with(flavour: str) -> None:
+    from trim_via_host import Host
+
+    bodies = turns(agent([3] + [300] * 6 + [3] * 4, system=400))
+    Caching()  # whose vocabularies are there now
+    bills: list[int] = []
+    for told in (None, trim()):
+        ledger, kind = Ledger("memory://"), "Anthropic" if flavour == "sync" else "AsyncAnthropic"
+        cache = tokeneff.Cache(None, prompt=True)
+        client = tokeneff.wrap(Host().client(kind, wrapped=False), cache=cache, trim=told, ledger=ledger)
+        await asked(client, bodies)
+        await done(client.close())
+        found = records(ledger)
+        bills.append(sum((one.cost or 0) - (one.cost_output or 0) for one in found))
+    assert near(sum(one.trim_realised or 0 for one in found), bills[0] - bills[1], 0.03)
+    assert bills[0] > 1.05 * bills[1]
+
+
 async def test_a_budget_holds_what_is_sent(provider: FakeProvider, wrapped: Any) -> None:
     body = chat(8)
     whole = tokeneff.count(body).input_tokens

@@ -16,7 +16,8 @@ def told(found: Trimmed) -> Iterator[tuple[str, str]]:
     if found.edits:
         yield "edits", " · ".join(f"{kind} {count:,}" for kind, count in found.edits)
     if found.trimmed:
-        estimated = f", {several(found.estimated, 'call')} as estimated" if found.estimated else ""
+        part = "" if found.estimated == found.trimmed else f"of {several(found.estimated, 'call')} "
+        estimated = f", {part}as estimated" if found.estimated else ""
         yield "tokens removed", f"{amount(found.tokens)} of the input{estimated}"
         yield "saved, net", _net(found)
         yield "expected", f"{money(found.predicted)} of the same calls{_gain(found)}"

@@ -133,7 +133,8 @@ class Trimming:
         money = {"realised": found.saved, "untrimmed": found.untrimmed, "proof": found.proof}
         told = told._replace(**money, baseline=found.baseline)
         if told.said == "trimmed":
-            told = told._replace(saved=found.tokens, expected=flight.expected)
+            counted = managed is not None and managed.tokens > 0
+            told = told._replace(saved=found.tokens, counted=counted, expected=flight.expected)
         return told
 
     def _asked(self, call: Call) -> Asked | None:
