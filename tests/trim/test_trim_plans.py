@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from tokeneff.prices import Prices
 from tokeneff.promptcache import Pieces, State, rule_of, serve
 from tokeneff.tokens import counter
+from tokeneff.trim._aligning import aligned
 from tokeneff.trim._batches import Batch, Batches
 from tokeneff.trim._changing import replaced
 from tokeneff.trim._gate import Course
 from tokeneff.trim._outlook import Outlook
 from tokeneff.trim._plan import clearings, is_cleared, words_of
-from tokeneff.trim._planning import Planned, Planner, Request, aligned
+from tokeneff.trim._planning import Planned, Planner, Request
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._validity import fault_of
 

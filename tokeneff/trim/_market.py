@@ -12,6 +12,7 @@ from tokeneff._forking import watch
 from tokeneff.promptcache import Pieces, rule_of
 from tokeneff.promptcache._additions import anthropic_own
 from tokeneff.tokens import Prompt, counter
+from tokeneff.trim._aligning import aligned
 from tokeneff.trim._anchoring import anchored, anchors_of, usual
 from tokeneff.trim._arriving import Arrived, Arriving
 from tokeneff.trim._batches import Batch
@@ -21,7 +22,7 @@ from tokeneff.trim._history import Exchange, History, Path
 from tokeneff.trim._lengths import Lengths
 from tokeneff.trim._limit import Fit, fitted, measure_of
 from tokeneff.trim._memo import Memo
-from tokeneff.trim._planning import Planned, Planner, Request, aligned
+from tokeneff.trim._planning import Planned, Planner, Request
 from tokeneff.trim._provider import Asking, Can
 from tokeneff.trim._provider_plan import ProvidersPlanner
 from tokeneff.trim._provider_sent import Terms, asking_for, body_with, makes_room, unprovided

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from tokeneff._forking import watch
 from tokeneff._plain import fields
 from tokeneff.prices._rates import Rates
-from tokeneff.promptcache import Mark, Pieces, Rule, pieces_of
-from tokeneff.tokens import Prompt
+from tokeneff.promptcache import Mark, Pieces, Rule
+from tokeneff.trim._aligning import options_of, places_of
 from tokeneff.trim._batches import Batch, Batches, Store
 from tokeneff.trim._changing import changed
 from tokeneff.trim._gate import FLOOR, Case, Course, Option, Verdict, decide, may_shorten
@@ -22,8 +22,6 @@ from tokeneff.trim._restoring import with_originals
 from tokeneff.trim._vault import Vault
 
 _MOST_COURSES = 512
-_DENSE = 9, 20
-"""Tokens per character of words with digits, at most: what stays of a result."""
 _NONE: Mapping[Path, str] = {}
 _LEANS: Mapping[int, Sequence[int]] = {}
 
@@ -199,7 +197,7 @@ class Planner:
         self, request: Request, batch: Batch, before: Planned, *, rough: bool
     ) -> tuple[list[Clearing], list[int], list[Option]]:
         """What could be left out, and of each message its options."""
-        places = _places(request.history, before.pieces, batch)
+        places = places_of(request.history, before.pieces, batch)
         held = {place for leant in request.leans.values() for place in leant}
         found = clearings(
             request.history,
@@ -211,7 +209,7 @@ class Planner:
             name_of=self.name_of,
         )
         found = [one for one in found if one.message in places]
-        options, starts = _options(request.history, before, found, places)
+        options, starts = options_of(request.history, before.texts, before.pieces, found, places)
         return found, starts, options
 
     def _kept(self, request: Request, batch: Batch, before: Planned, case: Case, verdict: Verdict) -> Planned:
@@ -247,29 +245,6 @@ class Planner:
                 self._courses.popitem(last=False)
 
 
-def aligned(prompt: Prompt, dialect: str, body: Mapping[str, Any], total: int | None = None, unseen: int = 0) -> Pieces:
-    """A request's pieces, one for each message, at the end of the chain: a breakpoint within one is at its end.
-
-    Arguments are those of :func:`tokeneff.promptcache.pieces_of`.
-    """
-    real = pieces_of(prompt, dialect, body, total, unseen)
-    if len(real.chain) == len(prompt.pieces) + bool(unseen):
-        return real
-    bare = pieces_of(
-        prompt._replace(pieces=tuple(piece._replace(marked=False) for piece in prompt.pieces)),
-        dialect,
-        body,
-        total,
-        unseen,
-    )
-    marks: dict[int, Mark] = {}
-    for mark in real.marks:
-        end = real.ends[mark.piece]
-        place = next((place for place, known in enumerate(bare.ends) if known >= end), len(bare.ends) - 1)
-        marks[place] = Mark(place, mark.ttl)
-    return bare.marked(list(marks.values()), real.implicit)
-
-
 def _standing(request: Request, batch: Batch) -> Mapping[Path, str]:
     """Texts of messages that do not refer to what was left out before they arrived."""
     if not request.leans or not batch.texts:
@@ -282,37 +257,6 @@ def _standing(request: Request, batch: Batch) -> Mapping[Path, str]:
     return {path: text for path, text in request.texts.items() if path not in lost}
 
 
-def _places(history: History, pieces: Pieces, batch: Batch) -> dict[int, int]:
-    """The pieces of messages that are sent."""
-    gone = {place for start, stop in batch.gone for place in range(start, stop)}
-    sent = [place for place in range(len(history.messages)) if place not in gone]
-    first = len(pieces.chain) - len(sent)
-    return {place: first + number for number, place in enumerate(sent)}
-
-
-def _options(
-    history: History, before: Planned, found: Sequence[Clearing], places: Mapping[int, int]
-) -> tuple[list[Option], list[int]]:
-    """Of each message its clearings as one, and where in ``found`` they begin."""
-    sizes: dict[int, int] = {}
-    for spot in history.spots:
-        sizes[spot.message] = sizes.get(spot.message, 0) + len(before.texts.get(spot.path, spot.text))
-    options: list[Option] = []
-    starts: list[int] = []
-    up, down = _DENSE
-    for place, one in enumerate(found):
-        piece = places[one.message]
-        tokens = before.pieces.ends[piece] - (before.pieces.ends[piece - 1] if piece else 0)
-        gone = tokens * (one.saved + len(one.text)) // max(sizes[one.message], 1)
-        saved = max(gone - len(one.text) * up // down, 0)
-        if options and options[-1].piece == piece:
-            options[-1] = Option(piece, options[-1].saved + saved)
-        else:
-            options.append(Option(piece, saved))
-            starts.append(place)
-    return options, starts
-
-
 def _anchors(request: Request, before: Planned, batch: Batch) -> Sequence[int]:
     """Pieces that a breakpoint of ours could end."""
     if request.anchors is not None:
@@ -320,7 +264,7 @@ def _anchors(request: Request, before: Planned, batch: Batch) -> Sequence[int]:
     messages = request.history.messages
     return [
         piece
-        for place, piece in _places(request.history, before.pieces, batch).items()
+        for place, piece in places_of(request.history, before.pieces, batch).items()
         if (fields(messages[place]) or {}).get("role") in ("user", "tool")
     ]
 

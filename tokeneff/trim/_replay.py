@@ -17,9 +17,9 @@ from tokeneff.prices._rates import Rates
 from tokeneff.promptcache import Pieces, Rule, Split, State, rule_of, serve
 from tokeneff.tokens import counter
 from tokeneff.traces import BrokenLine, Conversation, RecordedCall
+from tokeneff.trim._aligning import aligned
 from tokeneff.trim._anchoring import usual
 from tokeneff.trim._plan import strings, words
-from tokeneff.trim._planning import aligned
 from tokeneff.trim._validity import fault_of
 
 _SPAN, _DAY = 10.0, 86_400.0
