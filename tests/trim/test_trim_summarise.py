@@ -83,6 +83,8 @@ async def test_what_is_cleared_together_is_summed_up_once_in_its_first(
     assert not any("Summary" in text for text in rest)
     assert told(host.bodies[0]) == []
     assert told(host.bodies[2]) == told(host.bodies[1]), "it stays, byte for byte"
+    ours = asyncio.get_running_loop()
+    assert [loop is ours for loop in writer.loops] == {"AsyncOpenAI": [True], "AsyncAnthropic": [False]}.get(kind, [])
     (asked,) = writer.bodies
     material = asked["messages"][-1]["content"]
     assert all(results(turn, 150) in material for turn in range(5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import uuid
@@ -76,6 +77,8 @@ class Host:
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.outcomes: list[Any] = []
+        self.loops: list[Any] = []
+        """On which it was asked."""
         self.refuses = refuses
         self.state = State()
         self.clock = 0.0
@@ -107,6 +110,7 @@ class Host:
         return outcome
 
     async def _aanswer(self, request: Any) -> Any:
+        self.loops.append(asyncio.get_running_loop())
         await request.aread()
         return self._answer(request)
 
