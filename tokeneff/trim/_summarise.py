@@ -28,7 +28,7 @@ class Summarise:
     Old results of tools that are cleared together are summed up together, once: the first of them holds the summary,
     and it stays, byte for byte. That is done only where the conversation is still likely to get cheaper with the
     summary's own price, at most ``max_tokens`` of output, counted three halves. Where it fails, is late or does not
-    pay, the results are cleared without.
+    pay, the results are cleared without. It holds the client, and so cannot be pickled.
 
     Args:
         client: of OpenAI's or Anthropic's SDK, blocking or not, wrapped or not; what a wrapped one is asked is in
