@@ -3,56 +3,38 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from trim_clients import FLAVOURS, Clients, ready
 
 import tokeneff
 from tokeneff import context
 from tokeneff.testing import FakeProvider, Reply, Usage, faults
 
 GPT, CLAUDE = "gpt-4.1-mini", "claude-sonnet-4-6"
-FLAVOURS = ("sync", "async")
 ROWS = json.dumps([{"id": f"item-{n}", "name": f"thing number {n}", "price": n * 1.5} for n in range(60)], indent=4)
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
+def provider() -> Iterator[FakeProvider]:
     with FakeProvider(Reply(text="done", usage=Usage(input_tokens=900, output_tokens=5))) as made:
         yield made
 
 
-async def ready(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
-
-
 @pytest.fixture
-async def wrapped(provider: FakeProvider) -> AsyncIterator[Callable[..., Any]]:
-    """Makes wrapped clients on the provider, and closes them."""
-    import anthropic
-    import openai
-
-    made: list[Any] = []
+def wrapped(bare: Clients) -> Callable[..., Any]:
+    """Makes wrapped clients on the provider."""
 
     def make(sdk: str, flavour: str, **more: Any) -> Any:
-        module: Any = openai if sdk == "openai" else anthropic
-        named = {"openai": "OpenAI", "anthropic": "Anthropic"}[sdk]
-        kind = getattr(module, named if flavour == "sync" else "Async" + named)
-        url = provider.openai_url if sdk == "openai" else provider.anthropic_url
         more.setdefault("trim", tokeneff.Trim(store=f"memory://{uuid.uuid4().hex}"))
-        made.append(kind(base_url=url, api_key="k", max_retries=0))
-        return tokeneff.wrap(made[-1], **more)
+        return tokeneff.wrap(bare(sdk, flavour), **more)
 
-    yield make
-    for client in made:
-        await ready(client.close())
+    return make
 
 
 def chat(turns: int) -> dict[str, Any]:

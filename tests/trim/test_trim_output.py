@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import json
 import pickle
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from trim_clients import FLAVOURS, Clients, ready
 from trim_told_kit import records
 
 import tokeneff
@@ -22,7 +22,6 @@ from tokeneff.testing import FakeProvider, Reply, Usage, faults
 from tokeneff.trim._output import Wanted
 from tokeneff.trim._output_takes import takes
 
-FLAVOURS = ("sync", "async")
 ASKED: list[dict[str, Any]] = [{"role": "user", "content": "Hello."}]
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 ALL = Output(max_tokens=2_000, effort="low", verbosity="low")
@@ -30,35 +29,17 @@ OWN = ("model", "messages", "input", "stream", "tools")
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
+def provider() -> Iterator[FakeProvider]:
     with FakeProvider(Reply(text='{"a": 1}', usage=Usage(input_tokens=9, output_tokens=5))) as made:
         yield made
 
 
-async def ready(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
-
-
 @pytest.fixture
-async def wrapped(provider: FakeProvider) -> AsyncIterator[Callable[..., Any]]:
-    import anthropic
-    import openai
-
-    made: list[Any] = []
-
+def wrapped(bare: Clients) -> Callable[..., Any]:
     def make(sdk: str, flavour: str = "sync", output: Output = ALL, **more: Any) -> Any:
-        module: Any = openai if sdk == "openai" else anthropic
-        named = {"openai": "OpenAI", "anthropic": "Anthropic"}[sdk]
-        kind = getattr(module, named if flavour == "sync" else "Async" + named)
-        url = provider.openai_url if sdk == "openai" else provider.anthropic_url
-        made.append(kind(base_url=url, api_key="k", max_retries=0))
-        return tokeneff.wrap(made[-1], trim=tokeneff.Trim(output=output), **more)
+        return tokeneff.wrap(bare(sdk, flavour), trim=tokeneff.Trim(output=output), **more)
 
-    yield make
-    for client in made:
-        await ready(client.close())
+    return make
 
 
 async def chat(client: Any, model: str = "gpt-5.1", **more: Any) -> Any:

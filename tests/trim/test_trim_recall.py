@@ -6,12 +6,13 @@ import logging
 import pickle
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
+from trim_clients import FLAVOURS, Clients
 from trim_recall_kit import (
     ANSWER,
     LOG,
@@ -33,36 +34,24 @@ import tokeneff
 from tokeneff.testing import FakeProvider
 from tokeneff.trim._vault import Vault
 
-FLAVOURS = ("sync", "async")
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
+def provider() -> Iterator[FakeProvider]:
     with FakeProvider(curious) as made:
         yield made
 
 
 @pytest.fixture
-async def wrapped(provider: FakeProvider) -> AsyncIterator[Callable[..., Any]]:
-    """Makes wrapped clients on the provider, and closes them."""
-    import anthropic
-    import openai
-
-    made: list[Any] = []
+def wrapped(bare: Clients) -> Callable[..., Any]:
+    """Makes wrapped clients on the provider."""
 
     def make(dialect: str, flavour: str = "sync", trim: tokeneff.Trim | None = None) -> Any:
-        module: Any = anthropic if dialect == "messages" else openai
-        kind = getattr(module, ("" if flavour == "sync" else "Async") + ("Anthropic", "OpenAI")[module is openai])
-        url = provider.anthropic_url if dialect == "messages" else provider.openai_url
-        made.append(kind(base_url=url, api_key="k", max_retries=0))
-        return tokeneff.wrap(made[-1], trim=recalling() if trim is None else trim)
+        sdk = "anthropic" if dialect == "messages" else "openai"
+        return tokeneff.wrap(bare(sdk, flavour), trim=recalling() if trim is None else trim)
 
-    yield make
-    for client in made:
-        await ready(client.close())
+    return make
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import inspect
 import json
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from trim_clients import FLAVOURS, Clients, each, ready
 
 import tokeneff
 from tokeneff.stores.memory import MemoryStore
 from tokeneff.testing import FakeProvider, Reply, ToolCall, Usage, faults
 
 GPT, CLAUDE = "gpt-4.1-mini", "claude-sonnet-4-6"
-FLAVOURS = ("sync", "async")
 UNIT = "and so on and "
 WORDS = "Once upon a time there was a fox that could count to three and no further. "
 ASKED: list[dict[str, Any]] = [{"role": "user", "content": "Tell me a story."}]
@@ -29,44 +28,17 @@ SLOW = faults.slow_chunks(0.002, Reply(chunks=[WORDS] + [UNIT * 4] * 1_500, usag
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
+def provider() -> Iterator[FakeProvider]:
     with FakeProvider(SLOW) as made:
         yield made
 
 
-async def ready(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
-
-
-async def each(items: Any) -> AsyncIterator[Any]:
-    if hasattr(items, "__aiter__"):
-        async for item in items:
-            yield item
-    else:
-        for item in items:
-            yield item
-
-
 @pytest.fixture
-async def wrapped(provider: FakeProvider) -> AsyncIterator[Callable[..., Any]]:
-    import anthropic
-    import openai
-
-    made: list[Any] = []
-
+def wrapped(bare: Clients) -> Callable[..., Any]:
     def make(sdk: str, flavour: str, output: tokeneff.Output = STOPS, **more: Any) -> Any:
-        module: Any = openai if sdk == "openai" else anthropic
-        named = {"openai": "OpenAI", "anthropic": "Anthropic"}[sdk]
-        kind = getattr(module, named if flavour == "sync" else "Async" + named)
-        url = provider.openai_url if sdk == "openai" else provider.anthropic_url
-        made.append(kind(base_url=url, api_key="k", max_retries=0))
-        return tokeneff.wrap(made[-1], trim=tokeneff.Trim(output=output), **more)
+        return tokeneff.wrap(bare(sdk, flavour), trim=tokeneff.Trim(output=output), **more)
 
-    yield make
-    for client in made:
-        await ready(client.close())
+    return make
 
 
 async def _chat(client: Any, **more: Any) -> Any:

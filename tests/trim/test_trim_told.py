@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from trim_clients import FLAVOURS, Clients
 from trim_market_kit import agent, marked, turns
 from trim_told_kit import Caching, asked, chat, done, records, trim, untrimmed
 
 import tokeneff
 from tokeneff.ledger import Ledger
+from tokeneff.prices import Prices
+from tokeneff.promptcache import Mark, Pieces, Split, rule_of
 from tokeneff.testing import FakeProvider, faults
-
-FLAVOURS = ("sync", "async")
+from tokeneff.trim._gate import Course
+from tokeneff.trim._told import Flight, course_of
 
 
 @pytest.fixture
@@ -30,26 +33,15 @@ def provider(caching: Caching, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
 
 
 @pytest.fixture
-async def wrapped(provider: FakeProvider) -> AsyncIterator[Callable[..., tuple[Any, Ledger]]]:
+def wrapped(bare: Clients) -> Callable[..., tuple[Any, Ledger]]:
     """Makes wrapped clients on the provider, each with a ledger of its own."""
-    import anthropic
-    import openai
-
-    made: list[Any] = []
 
     def make(sdk: str, flavour: str = "sync", **more: Any) -> tuple[Any, Ledger]:
-        module: Any = openai if sdk == "openai" else anthropic
-        named = {"openai": "OpenAI", "anthropic": "Anthropic"}[sdk]
-        kind = getattr(module, named if flavour == "sync" else "Async" + named)
-        url = provider.openai_url if sdk == "openai" else provider.anthropic_url
-        made.append(kind(base_url=url, api_key="k", max_retries=0))
         ledger = Ledger("memory://")
         more.setdefault("trim", trim())
-        return tokeneff.wrap(made[-1], ledger=ledger, **more), ledger
+        return tokeneff.wrap(bare(sdk, flavour), ledger=ledger, **more), ledger
 
-    yield make
-    for client in made:
-        await done(client.close())
+    return make
 
 
 SHOP = [chat(turn) for turn in range(1, 5)]
@@ -108,6 +100,25 @@ async def test_what_the_cache_has_lost_would_have_been_lost_untrimmed_as_well(ca
         assert near(one.trim_untrimmed or 0, would, 0.04)
     # What it was thought to have held, it had not; with the next request that is known.
     assert not near(found[2].trim_expected or 0, found[2].trim_realised or 0, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("read", "cut", "untrimmed_read"),
+    [(5_000, True, 25_000), (2_000, True, 25_000), (2_000, False, 2_000), (0, True, 0), (0, False, 0)],
+)
+def test_where_we_have_changed_what_was_cached_the_cache_is_not_blamed(
+    read: int, cut: bool, untrimmed_read: int
+) -> None:
+    rule, rates = rule_of("claude-opus-5", "anthropic"), Prices().rates("claude-opus-5", "anthropic")
+    assert rates is not None
+    plain = Pieces((b"h", b"1", b"2"), (5_000, 25_000, 26_000), (1, 2, 3), head=1, newest=2)
+    first = Pieces(plain.chain[:2], plain.ends[:2], plain.blocks[:2], head=1, newest=1).marked([Mark(0), Mark(1)])
+    plain = plain.marked([Mark(0), Mark(2)])
+    ours = plain._replace(chain=(b"h", b"x", b"y"), ends=(5_000, 7_000, 8_000))
+    before = Course().after(rule, rates, first, first, 0.0)
+    flight = Flight((b"a", b"b"), rule, rates, plain, ours, 1.0, before, None, cut=cut)
+    _, split = course_of(flight, Split(read=read, written=8_000 - read), 18_000)
+    assert split == Split(read=untrimmed_read, written=26_000 - untrimmed_read)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
