@@ -211,7 +211,8 @@ class Market:
             # What was planned is noted already.
             known = known[0]._replace(cost=known[0].cost + spent), known[1]
             noted = self._planner.known(history)[1] if planned is not None and ours is planned.pieces else None
-            flight = self._flights.leaving(history, known, rule, rates, plain, ours, at, noted, spent)
+            cut = planned is not None and (noted is None or planned.batch is not None)
+            flight = self._flights.leaving(history, known, rule, rates, plain, ours, at, noted, spent, cut=cut)
         return Trimmed(body, arrived, planned, asked.total, after, texts, gone, asking, flight)
 
     def _planned(self, asked: Asked, arrived: Arrived, terms: Terms | None, pieces: Any, at: float) -> Planned | None:

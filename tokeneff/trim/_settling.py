@@ -58,6 +58,7 @@ class Flights:
         at: float,
         after: Course | None = None,
         spent: int = 0,
+        cut: bool = False,
     ) -> Flight:
         """A request is about to be sent.
 
@@ -65,6 +66,7 @@ class Flights:
             known: what :meth:`Planner.known` gave before anything was planned.
             plain: it as it was written. ours: as it is sent. at: now.
             after: the conversation with it, where that is noted already.
+            cut: whether something was left out of its history with this request.
             spent: nano-dollars that what stands for the rest has cost; they are in what is known.
         """
         before, chain = known[0], history.chain
@@ -73,7 +75,7 @@ class Flights:
             self._planner.settle(chain, after)
         expected = (after.spent - before.spent) - (after.cost - before.cost) - spent
         bare = self._before(chain) if self._wanted else None
-        return Flight(chain, rule, rates, plain, ours, at, before, known[1], bare, expected, spent)
+        return Flight(chain, rule, rates, plain, ours, at, before, known[1], bare, expected, spent, cut)
 
     def unsent(self, flight: Flight) -> None:
         """It never reached its provider, whose cache has nothing of it."""

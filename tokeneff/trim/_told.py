@@ -49,6 +49,8 @@ class Flight(NamedTuple):
     """Nano-dollars that the request is expected to cost less than it would have."""
     spent: int = 0
     """Nano-dollars that were spent on what stands in it for what was left out; they are in ``before``."""
+    cut: bool = False
+    """Whether something was left out of its history that earlier requests had."""
 
 
 class Verified(NamedTuple):
@@ -110,18 +112,19 @@ def course_of(flight: Flight, said: Split, removed: int) -> tuple[Course, Split]
         return Course(held, held, before.spent + cost, before.cost + cost, before.turns + 1), said
     plain = flight.plain.scaled(said.total + removed)
     simulated, then = serve(rule, before.plain, plain, at)
-    split = _carried(rule, plain, simulated, ours, guess, said)
+    split = _carried(rule, plain, simulated, ours, guess, said, flight.cut)
     kept = told(rule, before.plain, then, plain, split, at)
     spent, cost = split.dollars(flight.rates), said.dollars(flight.rates)
     return Course(kept, held, before.spent + spent, before.cost + cost, before.turns + 1), split
 
 
-def _carried(rule: Rule, plain: Pieces, simulated: Split, ours: Pieces, guess: Split, said: Split) -> Split:
+def _carried(rule: Rule, plain: Pieces, simulated: Split, ours: Pieces, guess: Split, said: Split, cut: bool) -> Split:
     """What the untrimmed request would have read and written, given what was expected of the other and what came."""
     if rule.engine == "none" or (said.uncached == said.total and guess.uncached < guess.total):
         return Split(uncached=plain.total)
     read = simulated.read
-    if abs(said.read - guess.read) > _NEAR * max(said.read, guess.read):
+    ours_to_blame = cut and 0 < said.read < guess.read  # as long as anything was there, our edit may have been it
+    if abs(said.read - guess.read) > _NEAR * max(said.read, guess.read) and not ours_to_blame:
         end = _boundary(plain, ours, said.read)
         read = max(read, end) if said.read > guess.read else min(read, end)
     rest = plain.total - read
