@@ -45,7 +45,7 @@ def wrapped(bare: Clients) -> Callable[..., tuple[Any, Ledger]]:
 
 
 SHOP = [chat(turn) for turn in range(1, 5)]
-AGENT = [marked(body) for body in turns(agent([3] * 2 + [300] * 6 + [3] * 4))]
+AGENT = [marked(body) for body in turns(agent([3] + [250] * 5 + [3] * 4))]
 SHOP_READ = 2_432
 """Tokens of the first of these, in whole steps."""
 KINDS = [pytest.param("openai", SHOP, id="chat"), pytest.param("anthropic", AGENT, id="messages")]
@@ -74,7 +74,7 @@ async def test_what_was_saved_is_what_the_bill_is_smaller_by(
         assert (one.trim == "trimmed") == bool(one.trim_edits) == bool(one.trim_tokens)
     cut = [one for one in found if one.trim == "trimmed"]
     assert {one.trim_source for one in cut} == {"simulated"}
-    assert near(sum(one.trim_expected or 0 for one in cut), sum(one.trim_realised or 0 for one in cut), 0.15)
+    assert near(sum(one.trim_expected or 0 for one in cut), sum(one.trim_realised or 0 for one in cut), 0.25)
     assert len({one.trim_conversation for one in found}) == 1
 
 
@@ -83,7 +83,7 @@ async def test_the_turn_that_decides_says_what_its_conversation_is_to_save(wrapp
     await asked(client, AGENT)
     found = records(ledger)
     assert [bool(one.trim_gain) for one in found].count(True) == 1
-    assert dict(next(one for one in found if one.trim_gain).trim_edits) == {"cleared": 6}
+    assert dict(next(one for one in found if one.trim_gain).trim_edits) == {"cleared": 5}
 
 
 async def test_what_the_cache_has_lost_would_have_been_lost_untrimmed_as_well(caching: Caching, wrapped: Any) -> None:
@@ -200,7 +200,7 @@ async def test_accounts_are_of_what_was_sent(wrapped: Any) -> None:
 async def test_breakpoints_that_are_placed_further_down_are_counted_with(flavour: str) -> None:
     from trim_via_host import Host
 
-    bodies = turns(agent([3] + [300] * 6 + [3] * 4, system=400))
+    bodies = turns(agent([3] + [250] * 5 + [3] * 4, system=400))
     Caching()  # whose vocabularies are there now
     bills: list[int] = []
     for told in (None, trim()):
