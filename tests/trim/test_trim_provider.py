@@ -91,7 +91,7 @@ async def test_results_are_cleared_once_that_pays_and_the_same_ones_ever_after(
     assert not beta or all("other-beta" in (one or "") for one in betas)
     told = [outcome.trimmed for outcome in host.outcomes]
     assert [one.said for one in told] == ["whole", "trimmed", "trimmed", "trimmed"]
-    assert [dict(one.edits) for one in told[1:]] == [{"cleared by provider": 5}] * 3
+    assert [dict(one.edits) for one in told[1:]] == [{"cleared_by_provider": 5}] * 3
     assert all(one.saved >= 10_000 for one in told[1:])
 
 
@@ -166,7 +166,7 @@ async def test_openai_is_asked_for_a_summary_from_where_it_pays(clock: SimpleNam
     assert [one["type"] for one in (*given, *limited)] == ["compaction", "compaction"]
     assert 100_000 <= given[0]["compact_threshold"] <= 400_000
     assert limited[0]["compact_threshold"] == 60_000
-    assert [outcome.trimmed.said for outcome in host.outcomes] == ["whole", "whole"]
+    assert [outcome.trimmed[:3] for outcome in host.outcomes] == [("whole", {}, None)] * 2
     own = [{"type": "compaction", "compact_threshold": 5_000}]
     await done(client.responses.create(**items(3), extra_body={"context_management": own}))
     assert host.bodies[-1]["context_management"] == own
@@ -228,7 +228,7 @@ async def test_what_was_cleared_is_read_of_streams_too(clock: SimpleNamespace, s
         if stream:
             list(reply)
     assert host.outcomes[1].facts.managed == (10_000, 5, False)
-    assert dict(host.outcomes[1].trimmed.edits) == {"cleared by provider": 5}
+    assert dict(host.outcomes[1].trimmed.edits) == {"cleared_by_provider": 5}
 
 
 @pytest.mark.parametrize("most", [9_500, 15_000])

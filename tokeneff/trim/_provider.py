@@ -173,12 +173,15 @@ def told_with(told: Trimming, managed: Managed | None) -> Trimming:
     """What was left out of a call, with what its provider says that it has left out."""
     edits = {**told.edits}
     if managed is not None and managed.results:
-        edits["cleared by provider"] = managed.results
+        edits["cleared_by_provider"] = managed.results
     if managed is not None and managed.compacted:
         edits["compacted"] = 1
-    said = "whole" if told.said == "trimmed" and not edits else told.said
-    saved = told.saved or 0 if managed is None else max(told.saved or 0, managed.tokens)
-    return told._replace(said=said, edits=edits, saved=saved if said == "trimmed" else told.saved)
+    if told.said == "trimmed" and not edits:  # it was asked, and had nothing to do
+        return told._replace(said="whole", saved=None, counted=False, expected=None)
+    told = told._replace(edits=edits)
+    if managed is None or managed.tokens <= (told.saved or 0):
+        return told
+    return told._replace(saved=managed.tokens, counted=True)
 
 
 def is_compacted(history: History) -> bool:
