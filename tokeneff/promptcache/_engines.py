@@ -51,9 +51,14 @@ class Split(NamedTuple):
         >>> Split(read=1000, written=100, uncached=10).dollars(rates)
         705000
         """
-        cost = self.read * rates.cache_read + self.uncached * rates.input
-        cost += self.written * rates.cache_write + self.written_1h * rates.cache_write_1h
-        return (2 * cost.numerator + cost.denominator) // (2 * cost.denominator)
+        over, under = 0, 1  # as adding fractions, which takes ten times as long
+        for tokens, rate in zip(
+            self, (rates.cache_read, rates.cache_write, rates.cache_write_1h, rates.input), strict=True
+        ):
+            if tokens:
+                over = over * rate.denominator + tokens * rate.numerator * under
+                under *= rate.denominator
+        return (2 * over + under) // (2 * under)
 
 
 class Entry(NamedTuple):

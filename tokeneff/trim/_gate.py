@@ -43,6 +43,9 @@ _UNLUCKY = 5, 4
 these a conversation has to have saved before it sets out (2.5 standard deviations)."""
 
 
+_EMPTY = State()
+
+
 class Option(NamedTuple):
     """A message of which something can be left out."""
 
@@ -55,9 +58,9 @@ class Option(NamedTuple):
 class Course(NamedTuple):
     """A conversation up to some request."""
 
-    plain: State = State()
+    plain: State = _EMPTY
     """What the cache would hold without us."""
-    ours: State = State()
+    ours: State = _EMPTY
     """What it holds."""
     spent: int = 0
     """Nano-dollars that its requests would have cost without us."""
@@ -69,6 +72,9 @@ class Course(NamedTuple):
     def after(self, rule: Rule, rates: Rates, plain: Pieces, ours: Pieces, at: float) -> Course:
         """The same with one more request."""
         split, kept = serve(rule, self.plain, plain, at)
+        if ours is plain and self.ours is self.plain:  # nothing was left out yet
+            cost = split.dollars(rates)
+            return Course(kept, kept, self.spent + cost, self.cost + cost, self.turns + 1)
         sent, held = serve(rule, self.ours, ours, at)
         return Course(kept, held, self.spent + split.dollars(rates), self.cost + sent.dollars(rates), self.turns + 1)
 
