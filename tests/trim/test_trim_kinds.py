@@ -77,7 +77,7 @@ def test_json_of_a_file_that_may_be_edited_stays():
     assert made("json", text, Context(count=words, tool="read_file", verbatim=True)) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents())
 def test_json_is_minified_to_the_letter(text: str):
     pairs = {"object_pairs_hook": list, "parse_float": lambda raw: ("n", raw), "parse_int": lambda raw: ("n", raw)}
@@ -124,7 +124,7 @@ def test_numbers_that_python_would_write_otherwise_keep_a_table_as_it_is():
     assert made("tables", text) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(documents(), st.lists(tables, min_size=1).map(json.dumps)))
 def test_tables_are_undone(text: str):
     made("tables", minified(text))
@@ -202,7 +202,7 @@ def test_matches_stand_below_their_file():
     assert made("headings", "a: 1: b\nnot:a match") is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(outputs())
 def test_every_kind_that_needs_no_vault_undoes_itself(text: str):
     for name in LOSSLESS:
@@ -262,7 +262,7 @@ def test_an_object_that_changed_is_told_by_what_changed():
     assert texts == {4: '[as the result of get_booking {"id":"M61CQM"} above, but with {"paid":13}]'}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(outputs(), min_size=1, max_size=4), st.data())
 def test_all_of_a_conversation_is_undone(texts: list[str], data: st.DataObject):
     twice = texts + [data.draw(st.sampled_from(texts)) for _ in range(2)]

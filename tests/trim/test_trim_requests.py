@@ -17,7 +17,7 @@ from trim_soak import run
 from tokeneff.trim._changing import changed, replaced
 from tokeneff.trim._reading import history_of
 
-_SHORT = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+_SHORT = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @_SHORT
@@ -32,7 +32,7 @@ def test_what_is_strange_is_read_and_changed_all_the_same_or_left_alone(asked: A
     check(asked.dialect, asked.body, asked.chance)
 
 
-@settings(parent=_SHORT, max_examples=100)
+@settings(parent=_SHORT, max_examples=50)
 @given(histories())
 def test_everything_that_is_free_may_go_at_once(asked: Asked) -> None:
     check(asked.dialect, asked.body, asked.chance, gone=1.0, seen=1.0)
@@ -41,7 +41,7 @@ def test_everything_that_is_free_may_go_at_once(asked: Asked) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_sdk_takes_what_it_took(dialect: str) -> None:
     taken = 0
-    for seed in range(150):
+    for seed in range(90):
         asked = random_history(seed)
         if asked.dialect != dialect or not sdk_takes(dialect, asked.body):
             continue
