@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
+import openai
 import pytest
 from trim_clients import FLAVOURS, Clients, ready
 
@@ -109,6 +110,81 @@ async def test_what_is_refused_is_sent_as_it_was_and_left_alone_from_then_on(
         for request, turns in zip(provider.requests, (3, 3, 4), strict=True)
     ] == [False, True, True]
     assert "refused a trimmed request" in caplog.text
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_what_is_refused_for_another_reason_changes_nothing(
+    provider: FakeProvider, wrapped: Any, flavour: str
+) -> None:
+    client = wrapped("openai", flavour)
+    provider.default = lambda request: (
+        faults.bad_request("temperature: no") if request.json.get("temperature") else Reply(text="fine")
+    )
+    for sent in ({}, {"temperature": 9}, {}):
+        if sent:
+            with pytest.raises(openai.BadRequestError, match="temperature"):
+                await ready(client.chat.completions.create(**chat(3), **sent))
+        else:
+            await ready(client.chat.completions.create(**chat(3)))
+    first, trimmed, original, last = (request.json["messages"] for request in provider.requests)
+    assert first == trimmed == last != original == chat(3)["messages"]
+
+
+async def test_one_tenants_refusal_is_not_anothers(provider: FakeProvider, wrapped: Any) -> None:
+    client = wrapped("openai", "sync", trim=tokeneff.Trim(by="tenant", store=f"memory://{uuid.uuid4().hex}"))
+    whole = json.dumps(chat(3)["messages"][-1]["content"])
+    provider.default = lambda request: (
+        Reply(text="fine") if whole in json.dumps(request.json) else faults.bad_request("messages: no")
+    )
+    with tokeneff.tag(tenant="a"):
+        client.chat.completions.create(**chat(3))
+    provider.default = Reply(text="fine")
+    for tenant, model in (("a", GPT), ("b", GPT), ("a", "gpt-4o-mini")):
+        with tokeneff.tag(tenant=tenant):
+            client.chat.completions.create(**{**chat(3), "model": model})
+    found = [request.json["messages"] == chat(3)["messages"] for request in provider.requests]
+    assert found == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize("alone", ["held out", "given up"])
+async def test_a_limit_holds_for_conversations_that_are_left_alone(
+    provider: FakeProvider, wrapped: Any, alone: str
+) -> None:
+    held = alone == "held out"
+    trim = tokeneff.Trim(
+        max_input_tokens=9_000, holdout=float(held), store=f"memory://{uuid.uuid4().hex}", history=False
+    )
+    client = wrapped("openai", "sync", trim=trim)
+    if not held:
+        whole = json.dumps(chat(3)["messages"][-1]["content"])
+        provider.default = lambda request: (
+            Reply(text="fine") if whole in json.dumps(request.json) else faults.bad_request("messages: no")
+        )
+    turns = [3, 4, 8, 9, 10]
+    for turn in turns:
+        if turn > 3:
+            provider.default = Reply(text="fine")
+        client.chat.completions.create(**chat(turn))
+    sent = [request.json for request in provider.requests][not held :]
+    assert [one["messages"] == chat(turn)["messages"] for one, turn in zip(sent, turns, strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert all(tokeneff.count(one).input_tokens <= 9_000 for one in sent)
+    assert sent[3]["messages"][: len(sent[2]["messages"])] == sent[2]["messages"]  # once cut, it goes on from there
+
+
+async def test_what_is_longer_than_allowed_is_not_sent_even_where_less_was_refused(
+    provider: FakeProvider, wrapped: Any
+) -> None:
+    client = wrapped("openai", "sync", trim=tokeneff.Trim(max_input_tokens=6_000))
+    provider.default = faults.bad_request("messages: no")
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(**chat(8))
+    assert [tokeneff.count(request.json).input_tokens <= 6_000 for request in provider.requests] == [True]
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

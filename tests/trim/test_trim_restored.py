@@ -22,9 +22,10 @@ from tokeneff.prices import Prices
 from tokeneff.tokens import counter
 from tokeneff.traces import Conversation, read
 from tokeneff.trim._arriving import Arrived
+from tokeneff.trim._asked import Asked
 from tokeneff.trim._batches import Batch, Batches
 from tokeneff.trim._changing import changed
-from tokeneff.trim._market import Asked, Market
+from tokeneff.trim._market import Market
 from tokeneff.trim._opened import memo_of
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._restoring import restored, with_originals

@@ -18,10 +18,11 @@ from tokeneff.adapters._hosts import Site
 from tokeneff.errors import ContextTooLong
 from tokeneff.tokens import counter
 from tokeneff.trim import Trim
+from tokeneff.trim._asked import Asked, Trimmed
 from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import changed, replaced
 from tokeneff.trim._history import Exchange, Path
-from tokeneff.trim._market import Asked, Market, Trimmed
+from tokeneff.trim._market import Market
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._memo_stores import GuardedMemoStore, MemoryMemo
 from tokeneff.trim._reading import history_of

@@ -11,7 +11,8 @@ from tokeneff.adapters._hosts import Site
 from tokeneff.prices import Prices
 from tokeneff.tokens import counter
 from tokeneff.trim import Trim
-from tokeneff.trim._market import Asked, Market, Trimmed
+from tokeneff.trim._asked import Asked, Trimmed
+from tokeneff.trim._market import Market
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
 from tokeneff.trim._reading import history_of

@@ -6,24 +6,24 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tokeneff._forking import watch
 from tokeneff.promptcache import Pieces, rule_of
-from tokeneff.promptcache._additions import anthropic_own
-from tokeneff.tokens import Prompt, counter
+from tokeneff.tokens import counter
 from tokeneff.trim._aligning import aligned
-from tokeneff.trim._anchoring import anchored, anchors_of, usual
+from tokeneff.trim._anchoring import anchored, anchors_of
 from tokeneff.trim._arriving import Arrived, Arriving
+from tokeneff.trim._asked import Asked, Trimmed, aligned_for, is_placed
 from tokeneff.trim._batches import Batch
-from tokeneff.trim._changing import replaced
+from tokeneff.trim._changing import changed, replaced
 from tokeneff.trim._gate import Course
-from tokeneff.trim._history import Exchange, History, Path
+from tokeneff.trim._history import Exchange, Path
 from tokeneff.trim._lengths import Lengths
 from tokeneff.trim._limit import Fit, fitted, measure_of
 from tokeneff.trim._memo import Memo
 from tokeneff.trim._planning import Planned, Planner, Request
-from tokeneff.trim._provider import Asking, Can
+from tokeneff.trim._provider import Asking
 from tokeneff.trim._provider_plan import ProvidersPlanner
 from tokeneff.trim._provider_sent import Terms, asking_for, body_with, makes_room, unprovided
 from tokeneff.trim._recalling import TOOL
@@ -35,51 +35,11 @@ from tokeneff.trim.kinds import LOSSLESS, USUAL
 
 if TYPE_CHECKING:
     from tokeneff._flow import Outcome
-    from tokeneff.adapters._hosts import Site
     from tokeneff.prices import Prices
     from tokeneff.trim._trim import Trim
 
 _ROOM = 3, 4
 """What is too long is cut to this part of what may be sent: cut to the very limit, it is cut again at each turn."""
-
-
-class Asked(NamedTuple):
-    """A request before it is trimmed."""
-
-    history: History
-    prompt: Prompt
-    model: str
-    site: Site
-    session: str | None
-    total: int
-    """Input tokens, as expected."""
-    most: int | None
-    """That may be sent."""
-    placed: bool = False
-    """Whether breakpoints are set further down where the caller sets none."""
-    conversation: str = ""
-    """What it is a part of (:func:`conversation_of`)."""
-    can: Can | None = None
-    """What of its history is left to the provider; ``None``: nothing."""
-
-
-class Trimmed(NamedTuple):
-    """What is sent instead."""
-
-    body: Mapping[str, Any]
-    arrived: Arrived
-    planned: Planned | None
-    before: int
-    """Input tokens, as expected."""
-    after: int
-    texts: Mapping[Path, str] = {}
-    """All that is sent instead of texts of the caller's."""
-    gone: int = 0
-    """Exchanges that are left out whole."""
-    asking: Asking | None = None
-    """What its provider is asked to leave out of it."""
-    flight: Flight | None = None
-    """What to learn from how it ends; ``None`` where no price is known."""
 
 
 class Market:
@@ -102,7 +62,7 @@ class Market:
         recall: bool = False,
         provided: bool = False,
     ) -> None:
-        self._trim, self._prices = trim, prices
+        self._trim, self._prices, self.scope = trim, prices, scope
         self.vault = Vault(memo, tenant)
         kinds, keep, tool = trim.kinds, trim.keep_tools, ""
         if recall:  # what the model fetched comes back whole
@@ -141,14 +101,37 @@ class Market:
             self._planner.settle(asked.history.chain, known[1])
             raise
 
+    def limited(self, asked: Asked) -> Trimmed:
+        """What is to be sent of a request of which nothing is left out but what has to be, for it to fit.
+
+        Raises:
+            ContextTooLong: it cannot be made to fit.
+        """
+        history, standing = asked.history, self._planner.standing(asked.history)
+        texts, gone = standing.texts, [Exchange(*row) for row in standing.gone]
+        body: Mapping[str, Any] = changed(history, texts, gone) if texts or gone else history.body
+        after = self._expected(asked, body) if body is not history.body else asked.total
+        if asked.most is not None and after > asked.most:
+            fit, _ = self._fitted(asked, asked.most, texts, {}, after, None)
+            body, after, texts, gone = fit.body, fit.tokens, fit.texts, fit.gone
+        flight = self._leaving(asked, body)
+        return Trimmed(body, Arrived(), None, asked.total, after, texts, len(gone), None, flight)
+
     def untouched(self, asked: Asked) -> Flight | None:
         """A request that is sent as it was written is about to be."""
+        return self._leaving(asked, asked.history.body)
+
+    def _leaving(self, asked: Asked, body: Mapping[str, Any]) -> Flight | None:
+        """A request for which nothing was planned is about to be sent, with this body."""
         at, history, site = time.time(), asked.history, asked.site
         rates = self._prices.rates(asked.model, site.provider, site.host, at, asked.total)
         if rates is None:
             return None
-        rule, plain = rule_of(asked.model, site.provider), _aligned(asked, asked.prompt, history.body, asked.total)
-        return self._flights.leaving(history, self._planner.known(history), rule, rates, plain, plain, at)
+        rule, plain = rule_of(asked.model, site.provider), aligned_for(asked, asked.prompt, history.body, asked.total)
+        ours = plain if body is history.body else self._pieces(asked, plain)(body)
+        return self._flights.leaving(
+            history, self._planner.known(history), rule, rates, plain, ours, at, cut=ours is not plain
+        )
 
     def unsent(self, flight: Flight | None) -> None:
         """A request never reached its provider."""
@@ -179,7 +162,7 @@ class Market:
     def _trimmed(self, asked: Asked, known: tuple[Course, Course | None], at: float) -> Trimmed:
         history = asked.history
         rule = rule_of(asked.model, asked.site.provider)
-        plain = _aligned(asked, asked.prompt, history.body, asked.total)
+        plain = aligned_for(asked, asked.prompt, history.body, asked.total)
         with self.guard:
             self._lengths.asked(history.chain, at)
             outlook = self._lengths.outlook
@@ -190,7 +173,7 @@ class Market:
         planned = self._planned(asked, arrived, terms, pieces, at)
         if planned is not None:
             texts, body, ours = planned.texts, planned.body, planned.pieces
-            if planned.anchor is not None and not _is_placed(asked, asked.prompt):
+            if planned.anchor is not None and not is_placed(asked, asked.prompt):
                 body = anchored(body, planned.pieces, planned.anchor)
         else:
             texts, body = arrived.texts, replaced(history, arrived.texts) if arrived.texts else history.body
@@ -222,7 +205,7 @@ class Market:
         rule, rates, plain, outlook = terms
         request = Request(asked.history, rule, rates, plain, pieces, at, outlook, arrived.texts, arrived.leans)
         # Breakpoints that are set further down are set where they pay anew for each request.
-        anchors = None if _is_placed(asked, asked.prompt) else partial(anchors_of, rule=rule)
+        anchors = None if is_placed(asked, asked.prompt) else partial(anchors_of, rule=rule)
         return self._planner.plan(request._replace(anchors=anchors, most=None if asked.can is None else asked.most))
 
     def _asking(self, asked: Asked, terms: Terms | None) -> Asking | None:
@@ -282,17 +265,6 @@ class Market:
         def pieces(body: Mapping[str, Any]) -> Pieces:
             prompt = counter().prompt(asked.history.dialect, body, asked.model)
             total = sum(piece.tokens for piece in prompt.pieces) * plain.total // own
-            return _aligned(asked, prompt, body, total)
+            return aligned_for(asked, prompt, body, total)
 
         return pieces
-
-
-def _aligned(asked: Asked, prompt: Prompt, body: Mapping[str, Any], total: int) -> Pieces:
-    found = aligned(prompt, asked.history.dialect, body, total)
-    return usual(found) if _is_placed(asked, prompt) else found
-
-
-def _is_placed(asked: Asked, prompt: Prompt) -> bool:
-    """Whether the breakpoints of a request are set further down."""
-    marked = any(piece.marked for piece in prompt.pieces)
-    return asked.placed and not anthropic_own(asked.history.body, marked)

@@ -17,8 +17,9 @@ from tokeneff.context import current_overrides
 from tokeneff.errors import ContextTooLong, TokeneffError
 from tokeneff.promptcache._means import means_of
 from tokeneff.tokens import counter
+from tokeneff.trim._asked import Asked, Trimmed
 from tokeneff.trim._limit import window_of
-from tokeneff.trim._market import Asked, Market, Trimmed
+from tokeneff.trim._market import Market
 from tokeneff.trim._opened import memo_of
 from tokeneff.trim._plan import is_cleared
 from tokeneff.trim._provider import Providing, headers_with, told_with
@@ -62,7 +63,7 @@ class Trimming:
         self.guard = Lock()
         self._providing = Providing() if trim.via == "provider" else None
         self._markets: OrderedDict[tuple[str, bool, bool], Market] = OrderedDict()
-        self._given_up: OrderedDict[str, None] = OrderedDict()
+        self._given_up: OrderedDict[tuple[str, str], None] = OrderedDict()
         watch(self)
 
     def prepare(self) -> None:
@@ -78,11 +79,11 @@ class Trimming:
         if asked is None:
             return (yield from forward(call))
         market = self._market(call, asked)
-        if self._held_out(asked):
-            return (yield from self._sent(call, asked, market, market.untouched(asked), Told("held out")))
-        if asked.conversation in self._given_up:
-            return (yield from self._sent(call, asked, market, market.untouched(asked), Told("whole")))
-        trimmed = self._trimmed(market, asked) if self._instant else (yield from do(self._trimmed, market, asked))
+        alone = self._left_alone(market, asked)
+        if alone is not None and not self._over(asked):
+            return (yield from self._sent(call, asked, market, market.untouched(asked), alone))
+        decide = market.trimmed if alone is None else market.limited
+        trimmed = self._trimmed(decide, asked) if self._instant else (yield from do(self._trimmed, decide, asked))
         if trimmed is None:
             return (yield from self._sent(call, asked, market, market.untouched(asked), Told("whole")))
         if trimmed.body is asked.history.body:
@@ -93,10 +94,23 @@ class Trimming:
             options.headers = headers_with(call, trimmed.asking)
         shorter = call.with_(options=options)
         outcome = yield from self._sent(shorter, asked, market, trimmed.flight, _told(trimmed))
-        if _is_refusal(outcome):
-            self._give_up(asked, trimmed, outcome)
-            outcome = yield from self._sent(call, asked, market, market.untouched(asked), Told("refused"))
-        return outcome
+        if not _is_refusal(outcome) or (self._over(asked) and trimmed.asking is None):
+            return outcome  # not even now is more sent than the caller has allowed
+        original = yield from self._sent(call, asked, market, market.untouched(asked), Told("refused"))
+        if not _is_refusal(original):  # else it was not for what was left out
+            self._give_up(market, asked, trimmed, outcome)
+        return original
+
+    def _left_alone(self, market: Market, asked: Asked) -> Told | None:
+        """What is told of a conversation of which nothing is left out, but for its limit."""
+        if self._held_out(asked):
+            return Told("held out")
+        return Told("whole") if (market.scope, asked.conversation) in self._given_up else None
+
+    def _over(self, asked: Asked) -> bool:
+        """Whether a request as it was written is longer than the caller allows; what its model takes is not meant."""
+        most = self._trim.max_input_tokens
+        return most is not None and asked.total > most
 
     def _sent(
         self, call: Call, asked: Asked, market: Market, flight: Flight | None, told: Told
@@ -173,9 +187,9 @@ class Trimming:
         digest = blake2b(asked.conversation.encode(), digest_size=8, person=b"tokeneff.holdout").digest()
         return int.from_bytes(digest) < share * 2**64
 
-    def _trimmed(self, market: Market, asked: Asked) -> Trimmed | None:
+    def _trimmed(self, decide: Callable[[Asked], Trimmed], asked: Asked) -> Trimmed | None:
         try:
-            found = market.trimmed(asked)
+            found = decide(asked)
             if found.body is not asked.history.body:
                 dialect = asked.history.dialect
                 if fault_of(dialect, found.body) and not fault_of(dialect, asked.history.body):
@@ -206,14 +220,14 @@ class Trimming:
             self._markets.move_to_end(key)
         return found
 
-    def _give_up(self, asked: Asked, trimmed: Trimmed, outcome: Outcome) -> None:
+    def _give_up(self, market: Market, asked: Asked, trimmed: Trimmed, outcome: Outcome) -> None:
         """Nothing of this conversation is trimmed any more, or its provider is not asked to do it any more."""
         why = outcome.failure.message if outcome.failure is not None else ""
         if trimmed.asking is not None and self._providing is not None:
             self._providing.refused(trimmed.asking, asked.site, asked.model, why)
             return
         with self.guard:
-            self._given_up[asked.conversation] = None
+            self._given_up[market.scope, asked.conversation] = None
             if len(self._given_up) > _MOST_GIVEN_UP:
                 self._given_up.popitem(last=False)
         log_once(

@@ -14,8 +14,8 @@ from tokeneff.trim._provider_plan import CLEARED, is_providers, threshold
 if TYPE_CHECKING:
     from tokeneff.prices._rates import Rates
     from tokeneff.promptcache import Pieces, Rule
+    from tokeneff.trim._asked import Asked
     from tokeneff.trim._batches import Batch
-    from tokeneff.trim._market import Asked
     from tokeneff.trim._outlook import Outlook
 
 
