@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokeneff.promptcache import Pieces
 from tokeneff.promptcache._additions import anthropic_own
-from tokeneff.tokens import Prompt
+from tokeneff.tokens import Prompt, counter
 from tokeneff.trim._aligning import aligned
 from tokeneff.trim._anchoring import usual
 from tokeneff.trim._arriving import Arrived
@@ -38,6 +38,20 @@ class Asked(NamedTuple):
     """What it is a part of (:func:`conversation_of`)."""
     can: Can | None = None
     """What of its history is left to the provider; ``None``: nothing."""
+    counted: dict[int, tuple[Mapping[str, Any], Prompt]] | None = None
+    """Bodies that were made of it, as they were counted, by their identity."""
+
+    def prompt_of(self, body: Mapping[str, Any]) -> Prompt:
+        """What a body made of this request was counted to be; each is counted once."""
+        if body is self.history.body:
+            return self.prompt
+        found = None if self.counted is None else self.counted.get(id(body))
+        if found is not None and found[0] is body:
+            return found[1]
+        prompt = counter().prompt(self.history.dialect, body, self.model)
+        if self.counted is not None:
+            self.counted[id(body)] = body, prompt
+        return prompt
 
 
 class Trimmed(NamedTuple):

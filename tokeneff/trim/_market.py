@@ -149,7 +149,7 @@ class Market:
         if managed is not None and managed.tokens:
             removed = managed.tokens
         elif body is not asked.history.body:
-            rest, whole = counter().prompt(dialect, body, model), asked.prompt
+            rest, whole = asked.prompt_of(body), asked.prompt
             if whole.encoding != rest.encoding:  # a vocabulary has come meanwhile
                 whole = counter().prompt(dialect, asked.history.body, model)
             removed = counter().less(whole, rest, model, site.provider)
@@ -256,14 +256,13 @@ class Market:
         return self.arriving.arrive(history, asked.model, since, gone)
 
     def _expected(self, asked: Asked, body: Mapping[str, Any]) -> int:
-        prompt = counter().prompt(asked.history.dialect, body, asked.model)
-        return counter().expected(prompt, asked.model, asked.site.provider, asked.session)[0]
+        return counter().expected(asked.prompt_of(body), asked.model, asked.site.provider, asked.session)[0]
 
     def _pieces(self, asked: Asked, plain: Pieces) -> Any:
         own = sum(piece.tokens for piece in asked.prompt.pieces) or 1
 
         def pieces(body: Mapping[str, Any]) -> Pieces:
-            prompt = counter().prompt(asked.history.dialect, body, asked.model)
+            prompt = asked.prompt_of(body)
             total = sum(piece.tokens for piece in prompt.pieces) * plain.total // own
             return aligned_for(asked, prompt, body, total)
 

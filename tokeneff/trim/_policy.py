@@ -135,9 +135,8 @@ class Trimming:
             total = outcome.tokens.input_tokens
             managed = outcome.facts.managed  # where it says something, it has counted something else than was sent
             if total and outcome.tokens.input_source == "provider" and managed is None and self._learns():
-                dialect, model = asked.history.dialect, asked.model
-                prompt = counter().prompt(dialect, call.body, model)
-                counter().learn(prompt, model, asked.site.provider, total, asked.session)
+                prompt = asked.prompt_of(call.body)
+                counter().learn(prompt, asked.model, asked.site.provider, total, asked.session)
             if flight is None or (managed is not None and managed.compacted):
                 return told
             found = market.over(asked, call.body, flight, outcome)
@@ -178,7 +177,7 @@ class Trimming:
         placed = self._placed and dialect == "messages" and means_of(call.family.name, site).marks
         can = None if self._providing is None else self._providing.can(call, history, model, site)
         conversation = conversation_of(prompt, history, name)
-        return Asked(history, prompt, model, site, name, total, most, placed, conversation, can)
+        return Asked(history, prompt, model, site, name, total, most, placed, conversation, can, {})
 
     def _held_out(self, asked: Asked) -> bool:
         share = self._trim.holdout
