@@ -135,7 +135,21 @@ TERMINAL = [
     ("10%\r20%\r100%\ndone", "100%\ndone"),
     ("downloading 10%\rok\x1b[K\n", "ok\n"),
     ("one\ntwo\n\x1b[2A\x1b[2Kuno\n\x1b[2Kdos\n", "uno\ndos\n"),
-    ("abc\x08\x08xy", "axy"),
+    ("abc\x08\x08xy", None),
+    ("N\x08NA\x08AM\x08ME\x08E\n_\x08f_\x08i_\x08l_\x08e", "NAME\nfile"),
+    ("wait /\x08-\x08\\\x08|\x08 \ndone", "wait  \ndone"),
+    (
+        "a 5%|# | 1/9 [00:01<00:09, ?it/s]\ra 50%|### | 4/9 [00:04<00:05, 1.1s/it]\r\nb",
+        "a 50%|### | 4/9 [00:04<00:05, 1.1s/it]\nb",
+    ),
+    ("0% [Working]\r            \rHit:1 archive\n", "Hit:1 archive\n"),
+    ("wait -\rwait \\\rwait |\rwait /\ndone", "wait /\ndone"),
+    ("\r\x1b[KBuilding one\r\x1b[KBuilding two\n", "Building two\n"),
+    ("10%\r20%\na,b\r1,2\r3,4", "20%\na,b\r1,2\r3,4"),
+    ("\x1b[31mred\x1b[0m\na,b\r1,2\r3,4\n", "red\na,b\r1,2\r3,4\n"),
+    ("\x1b[01;31m\x1b[Kitem\x1b[m\x1b[K 1\r\x1b[01;31m\x1b[Kitem\x1b[m\x1b[K 2\n", "item 1\ritem 2\n"),
+    ("profit 10%\rprofit 7%\rprofit 12%\n", None),
+    ("- one\r- two\r- three", None),
     ("\x1b]8;;https://a.example\x1b\\link\x1b]8;;\x1b\\", "link"),
     ("\x1b]0;title\x07text", "text"),
     ("\x1b[?25lhidden\x1b[?25h", "hidden"),
@@ -147,6 +161,21 @@ TERMINAL = [
 @pytest.mark.parametrize(("text", "expected"), TERMINAL)
 def test_what_a_terminal_shows_in_the_end(text: str, expected: str | None):
     assert made("terminal", text) == expected
+
+
+_VALUES = st.one_of(st.integers(0, 999).map(str), st.sampled_from(["50%", "3 MB/s", "item", "x y", "-", "ETA 5", "é"]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(_VALUES, min_size=2, max_size=4), min_size=2, max_size=9),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from(["", "\x1b[1mhead\x1b[0m\n", '{"csv":"x"}\n', "10%\r20%\n"]),
+)
+def test_no_record_is_lost_whose_line_ends_in_a_return_alone(records: list[list[str]], comma: str, head: str):
+    lines = [comma.join(record) for record in records]
+    shorter = made("terminal", head + "\r".join(lines))
+    assert shorter is None or shorter.split("\n")[-1].split("\r") == lines
 
 
 def test_blanks_at_ends_of_lines_and_empty_lines():

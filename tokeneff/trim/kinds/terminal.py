@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tokeneff.trim.kinds._kind import Context, Edit, Kind, kept
+from tokeneff.trim.kinds._redrawn import hidden, shown
 
 _COLOURS = re.compile(r"\x1b(?:\[[0-9;:]*m|\][^\x07\x1b]*(?:\x07|\x1b\\)|\[\?(?:25|2004|7|12)[hl]|\(B|[=>])")
 _STEPS = re.compile(r"\x1b\[([0-9;]*)([A-DGJK])|([\r\n\x08])")
@@ -19,9 +20,10 @@ def _edit(text: str, context: Context) -> Edit | None:
     if context.verbatim or not ("\x1b" in text or "\r" in text or "\x08" in text):
         return None
     short = _COLOURS.sub("", text) if "\x1b" in text else text
-    if len(short) <= _MOST and ("\x1b" in short or _REDRAWN.search(short)):
-        drawn = _drawn(short)
-        short = short if drawn is None else drawn
+    if len(text) <= _MOST and ("\x1b" in short or _REDRAWN.search(short)) and (safe := hidden(text)) is not None:
+        safe = _COLOURS.sub("", safe)
+        drawn = _drawn(safe) if "\x1b" in safe or _REDRAWN.search(safe) else None
+        short = short if drawn is None else shown(drawn)
     # An escape is a token at least, and what was drawn over is no fewer than one for twelve characters.
     sure = text.count("\x1b") - short.count("\x1b") + (len(text) - len(short)) // 12
     return Edit(short, sure=sure) if len(short) < len(text) else None
