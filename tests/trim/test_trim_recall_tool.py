@@ -60,6 +60,7 @@ NAME = Vault(memo_of(TRIM)).keep(TEXT)
         ([], MISSING),
         ("{", UNKNOWN),
     ],
+    ids=lambda one: type(one).__name__,  # a name is another one in each process
 )
 async def test_whatever_it_is_called_with_is_answered(arguments: Any, text: str) -> None:
     assert TOOL(arguments).startswith(text)
