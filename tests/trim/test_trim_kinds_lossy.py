@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from trim_arrival_kit import arriving, conversation, memo_of, outputs, sent, wor
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._vault import Vault
 from tokeneff.trim.kinds import LOSSLESS, LOSSY, Context, kinds_of
+from tokeneff.trim.kinds._lossy import joined
 
 HERE = [name for name in LOSSY if name != "llmlingua"]
 
@@ -40,6 +42,31 @@ def test_of_a_huge_result_stay_its_ends_and_what_is_wrong():
         "[703 lines left out]",
     ]
     assert made("ends", "\n".join(lines[:20])) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.text("ab", min_size=1, max_size=3), st.booleans(), st.booleans()), min_size=1, max_size=9))
+def test_what_is_kept_and_what_is_counted_are_all_of_it(parts: list[tuple[str, bool, bool]]):
+    texts, keep, starts = [list(column) for column in zip(*parts, strict=True)]
+    starts[0] = True
+    short = joined(texts, keep, starts=starts).split("\n")
+    told = [line for line in short if line.startswith("[")]
+    kept = "".join(line for line in short if not line.startswith("["))
+    assert kept == "".join(text for text, kept in zip(texts, keep, strict=True) if kept)
+    counted = sum(int(line[1:].split()[0]) for line in told if "characters" in line)
+    assert counted + sum(int(line[1:].split()[0]) for line in told if "lines" in line) <= len("\n".join(texts))
+    if sum(starts) == 1 and not all(keep) and any(keep):
+        assert counted + len(kept) == len("".join(texts))
+
+
+def test_one_long_line_stays_one_line():
+    text = json.dumps([{"id": number, "v": f"x{number * 7919}"} for number in range(4000)], separators=(",", ":"))
+    short = made("ends", text)
+    assert short is not None
+    head, note, tail = short.split("\n")
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert note == f"[{len(text) - len(head) - len(tail)} characters left out]"
 
 
 def test_lines_of_a_log_are_counted():

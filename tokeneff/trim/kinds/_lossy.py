@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
 from tokeneff.trim.kinds._kind import Context
 
@@ -25,20 +26,29 @@ def words_of(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def joined(lines: Sequence[str], keep: Sequence[bool], unit: str = "lines") -> str:
-    """The lines to keep, and between them how many are not there."""
+def joined(parts: Sequence[str], keep: Sequence[bool], unit: str = "lines", starts: Sequence[bool] = ()) -> str:
+    """The parts to keep, and between them how many are not there: so many of the unit, or so many characters where not
+    only whole ones are left out. ``starts``: whether a part begins one (each does, if none is said).
+
+    >>> print(joined(["ab", "cd", "ef", "gh"], [True, False, True, True], starts=[True, False, False, True]))
+    ab
+    [2 characters left out]
+    ef
+    gh
+    """
+    begins = [*(starts or [True] * len(parts)), True]
     made: list[str] = []
-    gone = 0
-    for line, kept in zip(lines, keep, strict=True):
+    at = 0
+    for kept, run in groupby(keep):
+        end = at + len(list(run))
+        text = "".join("\n" * (begins[one] and one > at) + parts[one] for one in range(at, end))
         if kept:
-            if gone:
-                made.append(f"[{gone} {unit} left out]")
-            gone = 0
-            made.append(line)
+            made.append(text)
+        elif begins[at] and begins[end]:
+            made.append(f"[{sum(begins[at:end])} {unit} left out]")
         else:
-            gone += 1
-    if gone:
-        made.append(f"[{gone} {unit} left out]")
+            made.append(f"[{len(text)} characters left out]")
+        at = end
     return "\n".join(made)
 
 
