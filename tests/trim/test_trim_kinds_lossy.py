@@ -94,6 +94,20 @@ def test_a_page_is_its_text():
     assert made("html", page, verbatim=True) is None
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<div><svg><path/></div><p>one</p><svg><text>x</text></svg><p>two</p>", "one\n\ntwo"),
+        ("<canvas><svg><p>one</p><style>p {}</style><p>two</p>", "one\n\ntwo"),
+        ("<template><svg></template><p>one</p>", "one"),
+        ("<p>one</p><script>var two = 2;", "one"),
+    ],
+)
+def test_an_element_without_an_end_does_not_silence_the_rest(page: str, text: str):
+    assert made("html", f"<html><head><style>p {{}}</style></head><body>{page}") == text
+    assert made("html", f"<html><head><style>p {{}}</style><body>{page}") == text
+
+
 def test_paragraphs_that_have_to_do_with_the_question_stay():
     paragraphs = [f"Chapter {number} is on birds, trees and weather. " * 30 for number in range(12)]
     paragraphs[7] = "Refunds for cancelled flights are paid within seven days. " * 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from html.parser import HTMLParser
 
 from tokeneff.trim.kinds._kind import Context, Edit, Kind, kept
@@ -18,16 +19,24 @@ _MOST = 2_000_000
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, heard: Collection[tuple[int, int]] = ()) -> None:
+        """``heard``: places of silent elements that are read all the same."""
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._silent: list[str] = []
+        self._heard = heard
+        self._silent: list[tuple[str, tuple[int, int]]] = []
         self._as_is = 0
         self._links: list[str] = []
 
+    @property
+    def unclosed(self) -> set[tuple[int, int]]:
+        return {place for tag, place in self._silent if tag not in ("script", "style")}
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _SILENT:
-            self._silent.append(tag)
+        if tag == "body" and self._silent and self._silent[0][0] == "head":
+            self._silent.clear()
+        if tag in _SILENT and (place := self.getpos()) not in self._heard:
+            self._silent.append((tag, place))
         if self._silent:
             return
         given = dict(attrs)
@@ -47,8 +56,8 @@ class _Reader(HTMLParser):
             self.parts.append(f"[{given['alt']}]")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._silent:
-            while self._silent and self._silent.pop() != tag:
+        if any(tag == silent for silent, _ in self._silent):
+            while self._silent.pop()[0] != tag:
                 pass
             return
         if self._silent:
@@ -67,13 +76,22 @@ class _Reader(HTMLParser):
             self.parts.append(data if self._as_is else re.sub(r"\s+", " ", data))
 
 
+def _read(text: str, heard: Collection[tuple[int, int]] = ()) -> tuple[list[str], set[tuple[int, int]]]:
+    """What is read of a page, and where silent elements begin that nothing ends: they would silence the rest. (A script
+    or style does so in browsers too.)"""
+    reader = _Reader(heard)
+    reader.feed(text)
+    reader.close()
+    return reader.parts, reader.unclosed
+
+
 def _edit(text: str, context: Context) -> Edit | None:
     if context.verbatim or len(text) > _MOST or not _PAGE.match(text):
         return None
-    reader = _Reader()
-    reader.feed(text)
-    reader.close()
-    lines = [line.rstrip() for line in "".join(reader.parts).split("\n")]
+    parts, unclosed = _read(text)
+    if unclosed:
+        parts, _ = _read(text, unclosed)
+    lines = [line.rstrip() for line in "".join(parts).split("\n")]
     short = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
     return Edit(short) if short.strip() and len(short) < len(text) else None
 
