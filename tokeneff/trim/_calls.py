@@ -20,21 +20,36 @@ class Called(NamedTuple):
 
 
 _FILE_TOOL = re.compile(
-    r"^(?:read|view|cat|open|edit|write|multiedit|create|append|notebook\w*|text_?editor)$"
-    r"|(?:read|view|open|get|show|cat|edit|write|create|update|patch|replace|insert)\w*?[_.-]?"
-    r"(?:files?|lines?|code|source|notebook|document|contents?|range)(?:$|[_.-])"
+    r"^(?:read|view|cat|open|load|edit|write|multiedit|create|append|notebook\w*|text_?editor)$"
+    r"|(?:^|[_.-])(?:fs|file_?system)(?:$|[_.-])"
+    r"|(?:read|view|open|load|fetch|retrieve|download|print|get|show|cat|edit|write|create|update|patch|replace|insert)"
+    r"\w*?[_.-]?(?<!pro)(?:files?|lines?|code|source|notebook|document|contents?|range)(?:$|[_.-])"
     r"|str_replace|apply_patch|editor",
     re.IGNORECASE,
 )
-_SHOWS = re.compile(
+_SHOWN = (
     r"(?:^|[\s;&|(\"'`/])(?:cat|bat|sed|head|tail|nl|awk|less|more|diff|xxd|od|hexdump|type|get-content"
-    r"|git (?:\S+ )*?(?:diff|show|apply|blame|stash)|grep|rg|ack)(?=[\s\"'])",
+    r"|git (?:\S+ ){0,8}?(?:diff|show|apply|blame|stash)|grep|rg|ack)"
+)
+_SHOWS = re.compile(rf"{_SHOWN}(?=[\s\"'])", re.IGNORECASE)
+"""In a command."""
+_SHOWS_A_PATH = re.compile(
+    rf"{_SHOWN}\s+(?:-{{1,2}}\w|[\\'\"]*[\w~./$*-]*[./~][\w*$])"
+    r"|\b(?:open|openSync|fopen|read_?text|read_?bytes|read_?lines?|slurp|file_get_contents|ReadAll\w+|createReadStream"
+    r"|readFile\w*|File\.read\w*|fs\.read\w*|linecache\.\w+|getsource\w*)\(",
     re.IGNORECASE,
 )
-
-
-_LOOKED_AT = 2000
-"""Characters of a command."""
+"""In any other text, where such words may be English."""
+_PATH = re.compile(
+    r"(?:^|(?<!command\")(?<!cmd\")(?<!script\"):\s*\"|[\[,]\s*\")(?!\w{2,9}://)"
+    r"(?:[^\"\s@*?]{0,300}\.(?!(?:com|org|net|edu|gov|io|ai|app|info)[\":])[a-z]\w{0,9}"
+    r"|(?:[/~.]|[a-z]:\\)[^\"*?\n]{0,300}[/\\][^\"*?\n]{0,100}\.[a-z]\w{0,9}"
+    r"|(?:[^\"\s*?]{0,300}/)?(?:Makefile|Dockerfile|README|LICENSE))(?::\d[\d:-]*)?(?:\"|$)",
+    re.IGNORECASE,
+)
+"""A value that is a file's path: it ends in a dot and letters, and is no address of mail, of a host or of a page."""
+_FIRST, _LAST = 3000, 1000
+"""Characters of arguments that are looked at."""
 
 
 def calls_of(dialect: str, message: Any) -> Iterator[Called]:
@@ -70,14 +85,20 @@ def _json(given: Any) -> str:
 
 
 def shows_a_file(tool: str, arguments: str) -> bool:
-    """Whether the very characters of a result may have to be repeated: it is of a tool that reads or changes files, or
-    of a shell that was told to show one.
+    """Whether the very characters of a result may have to be repeated: it is of a tool that reads or changes files, of
+    a shell or an interpreter that was told to show one, or of any tool that was given a file's path.
 
     >>> shows_a_file("read_file", ""), shows_a_file("bash", '{"command":"cat a.json"}')
+    (True, True)
+    >>> shows_a_file("run", '{"code":"print(open(1).read())"}'), shows_a_file("get", '{"what":"src/a.py"}')
     (True, True)
     >>> shows_a_file("get_user_details", "{}"), shows_a_file("bash", '{"command":"make test"}')
     (False, False)
     """
-    return bool(_FILE_TOOL.search(tool)) or (
-        ("command" in arguments or "cmd" in arguments) and bool(_SHOWS.search(arguments[:_LOOKED_AT]))
-    )
+    if _FILE_TOOL.search(tool):
+        return True
+    text = arguments if len(arguments) <= _FIRST + _LAST else f"{arguments[:_FIRST]}\n{arguments[-_LAST:]}"
+    # Of a line break within a value stand two characters in JSON: the word behind it begins a command.
+    text = text.replace("\\n", " \n").replace("\\t", " \t")
+    shows = _SHOWS if "command" in text or "cmd" in text else _SHOWS_A_PATH
+    return bool(shows.search(text) or _SHOWS_A_PATH.search(text) or _PATH.search(text))
