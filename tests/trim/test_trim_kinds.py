@@ -166,7 +166,7 @@ def test_what_a_terminal_shows_in_the_end(text: str, expected: str | None):
 _VALUES = st.one_of(st.integers(0, 999).map(str), st.sampled_from(["50%", "3 MB/s", "item", "x y", "-", "ETA 5", "é"]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.lists(_VALUES, min_size=2, max_size=4), min_size=2, max_size=9),
     st.sampled_from([",", ";", "\t"]),
