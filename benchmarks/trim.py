@@ -35,15 +35,15 @@ from trim_quotes import Watched, gone, quotes
 from tokeneff.prices import Prices
 from tokeneff.tokens import counter
 from tokeneff.traces import read, tools_beside
-from tokeneff.trim._arriving import Arriving
 from tokeneff.trim._changing import replaced
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
-from tokeneff.trim._outlook import Outlook
-from tokeneff.trim._planning import Planner, Request
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._replay import Market, Policy, Sent, Sums, Turn, market, replay, total, turns
-from tokeneff.trim._vault import Vault
+from tokeneff.trim.arrival._arriving import Arriving
+from tokeneff.trim.memo._memo import Memo
+from tokeneff.trim.memo._stores import GuardedMemoStore, open_memo_store
+from tokeneff.trim.memo._vault import Vault
+from tokeneff.trim.planning._outlook import Outlook
+from tokeneff.trim.planning._planner import Planner, Request
+from tokeneff.trim.planning._replay import Market, Policy, Sent, Sums, Turn, market, replay, total, turns
 
 DEFAULT = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "traces"
 FILES = ("claude_code_sessions", "miniswe_gemini3pro", "tau2_airline_gpt5", "tau_airline_gpt4o")

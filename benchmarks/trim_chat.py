@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tokeneff.trim._replay import Turn
+from tokeneff.trim.planning._replay import Turn
 
 
 def chatted(conversation: Sequence[Turn]) -> list[Turn]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from tokeneff.tokens import counter
-from tokeneff.trim._replay import Market, Policy, Sent, Turn
+from tokeneff.trim.planning._replay import Market, Policy, Sent, Turn
 
 Messages = list[dict[str, Any]]
 Make = Callable[[Market], Policy]

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tokeneff.trim._plan import strings
-from tokeneff.trim._replay import Policy, Sent, Turn
+from tokeneff.trim.planning._plan import strings
+from tokeneff.trim.planning._replay import Policy, Sent, Turn
 
 _LEAST = 20
 """Characters of a line that is told from others."""

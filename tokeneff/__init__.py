@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tokeneff.tokens import TokenCount, count
     from tokeneff.totals import Latency, Total, Usage
     from tokeneff.trim import Output, Summarise, Trim
-    from tokeneff.trim._recall import Recall, recall
+    from tokeneff.trim.recall._recall import Recall, recall
 
 __all__ = [
     "Budget",
@@ -107,8 +107,8 @@ _LATER = {
     "Output": "tokeneff.trim",
     "Summarise": "tokeneff.trim",
     "Trim": "tokeneff.trim",
-    "Recall": "tokeneff.trim._recall",
-    "recall": "tokeneff.trim._recall",
+    "Recall": "tokeneff.trim.recall._recall",
+    "recall": "tokeneff.trim.recall._recall",
 }
 
 

@@ -17,22 +17,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from tokeneff._done import Action, Guard, GuardEvent
 from tokeneff._log import log_once
-from tokeneff._values import (
-    UNKNOWN,
-    Action,
-    Attempt,
-    Call,
-    Ending,
-    Facts,
-    Failure,
-    Guard,
-    GuardEvent,
-    Outcome,
-    Source,
-    Tokens,
-    Written,
-)
+from tokeneff._values import UNKNOWN, Attempt, Call, Ending, Facts, Failure, Outcome, Source, Tokens, Written
 from tokeneff.errors import TokeneffError
 
 if TYPE_CHECKING:

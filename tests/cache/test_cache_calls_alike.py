@@ -8,8 +8,8 @@ import pytest
 from cache_lab import CHAT, COST, FLAVOURS, GPT, Lab, ready, said
 
 import tokeneff
+from tokeneff._done import Placed
 from tokeneff._flow import Outcome
-from tokeneff._values import Placed
 from tokeneff.cache._place import settled
 from tokeneff.ledger._building import _decisions
 from tokeneff.telemetry.cache import placed_attributes

@@ -9,9 +9,9 @@ import pytest
 from telemetry_lab import Lab, all_attributes
 from telemetry_shapes import ASKED, MODEL
 
+from tokeneff._done import Trimming
 from tokeneff._flow import Call, Effect, Outcome, forward
 from tokeneff._settings import settings_of
-from tokeneff._values import Trimming
 
 ABOUT = "tokeneff.trim."
 TRIMMED = Trimming(

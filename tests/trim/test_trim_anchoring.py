@@ -12,9 +12,9 @@ from trim_market_kit import agent, marked, market, sent, turns
 
 from tokeneff.promptcache import Mark, rule_of
 from tokeneff.tokens import counter
-from tokeneff.trim._aligning import aligned
-from tokeneff.trim._anchoring import anchored, anchors_of
 from tokeneff.trim._validity import fault_of
+from tokeneff.trim.planning._aligning import aligned
+from tokeneff.trim.planning._anchoring import anchored, anchors_of
 
 # Small ones at first, so that what is in the cache ends far before the first big one that is left out.
 SIZES = [3] * 12 + [900, 900] + [3] * 12

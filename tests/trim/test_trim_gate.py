@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tokeneff.prices import Prices
 from tokeneff.promptcache import Pieces, rule_of
-from tokeneff.trim._gate import Case, Course, Option, decide, edited, may_shorten
-from tokeneff.trim._outlook import Outlook, prior
+from tokeneff.trim.planning._gate import Case, Course, Option, decide, edited, may_shorten
+from tokeneff.trim.planning._outlook import Outlook, prior
 
 PRICES = Prices()
 

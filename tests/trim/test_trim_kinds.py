@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trim_arrival_kit import arriving, called, conversation, documents, memo_of, outputs, result, sent, tables, words
 
-from tokeneff.trim._calls import calls_of, shows_a_file
 from tokeneff.trim._reading import history_of
+from tokeneff.trim.arrival._calls import calls_of, shows_a_file
 from tokeneff.trim.kinds import LOSSLESS, LOSSY, Context, kinds_of
 from tokeneff.trim.kinds._kind import nothing
 from tokeneff.trim.kinds.json import minified

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from trim_arrival_kit import arriving, conversation, memo_of, outputs, sent, words
 
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._vault import Vault
 from tokeneff.trim.kinds import LOSSLESS, LOSSY, Context, kinds_of
 from tokeneff.trim.kinds._lossy import joined
+from tokeneff.trim.memo._vault import Vault
 
 HERE = [name for name in LOSSY if name != "llmlingua"]
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from trim_arrival_kit import arriving, words
 
-from tokeneff.trim._arriving import Arriving
 from tokeneff.trim._changing import replaced
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._validity import fault_of
+from tokeneff.trim.arrival._arriving import Arriving
 
 TRACES = Path(os.environ.get("TOKENEFF_TRACES", Path(__file__).parents[3] / "shared" / "data" / "traces"))
 _WORD = re.compile(r"[A-Za-z0-9_]*\d[A-Za-z0-9_]*")

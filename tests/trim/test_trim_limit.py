@@ -16,9 +16,9 @@ from trim_histories import DIALECTS, Asked, histories, random_history
 from tokeneff.errors import ContextTooLong
 from tokeneff.tokens import Counter, Prompt
 from tokeneff.trim._history import Exchange, History
-from tokeneff.trim._limit import Measure, fitted, window_of
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._validity import fault_of
+from tokeneff.trim.planning._limit import Measure, fitted, window_of
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TRACES = Path(os.environ.get("TOKENEFF_TRACES") or _ROOT.parent / "shared" / "data" / "traces")

@@ -18,9 +18,9 @@ from trim_arrival_kit import arriving, conversation, memo_of
 from trim_memo_worker import key
 
 from tokeneff.cache._codec import Codec
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._memo_stores import GuardedMemoStore, MemoryMemo, open_memo_store
 from tokeneff.trim._reading import history_of
+from tokeneff.trim.memo._memo import Memo
+from tokeneff.trim.memo._stores import GuardedMemoStore, MemoryMemo, open_memo_store
 
 sys.path.append(str(Path(__file__).parents[1] / "stores"))
 from servers import Server, kinds
@@ -139,7 +139,7 @@ def test_what_is_used_stays(tmp_path: Path):
 
 def test_a_process_that_uses_it_tells_the_store(monkeypatch: pytest.MonkeyPatch):
     store, clock = MemoryMemo(), 1000.0
-    monkeypatch.setattr("tokeneff.trim._memo.time.monotonic", lambda: clock)
+    monkeypatch.setattr("tokeneff.trim.memo._memo.time.monotonic", lambda: clock)
     memo = Memo(GuardedMemoStore(store), ttl=HOUR)
     memo.add(key(1), b"first")
     first = store.get(key(1))

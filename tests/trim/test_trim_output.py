@@ -19,8 +19,8 @@ import tokeneff
 from tokeneff import Output
 from tokeneff.stores.memory import MemoryStore
 from tokeneff.testing import FakeProvider, Reply, Usage, faults
-from tokeneff.trim._output import Wanted
-from tokeneff.trim._output_takes import takes
+from tokeneff.trim.output._output import Wanted
+from tokeneff.trim.output._takes import takes
 
 ASKED: list[dict[str, Any]] = [{"role": "user", "content": "Hello."}]
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}

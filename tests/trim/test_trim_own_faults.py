@@ -14,7 +14,7 @@ import tokeneff
 from tokeneff.testing import FakeProvider, Reply, Usage
 from tokeneff.trim import _policy
 from tokeneff.trim._market import Market
-from tokeneff.trim._settling import Flights
+from tokeneff.trim.planning._settling import Flights
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from tokeneff.prices import Prices
 from tokeneff.promptcache import Pieces, State, rule_of, serve
 from tokeneff.tokens import counter
-from tokeneff.trim._aligning import aligned
-from tokeneff.trim._batches import Batch, Batches
 from tokeneff.trim._changing import replaced
-from tokeneff.trim._gate import Course
-from tokeneff.trim._outlook import Outlook
-from tokeneff.trim._plan import clearings, is_cleared, words_of
-from tokeneff.trim._planning import Planned, Planner, Request
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._validity import fault_of
+from tokeneff.trim.planning._aligning import aligned
+from tokeneff.trim.planning._batches import Batch, Batches
+from tokeneff.trim.planning._gate import Course
+from tokeneff.trim.planning._outlook import Outlook
+from tokeneff.trim.planning._plan import clearings, is_cleared, words_of
+from tokeneff.trim.planning._planner import Planned, Planner, Request
 
 PRICES = Prices()
 MARKETS = (

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trim_market_kit import agent, market, sent, turns
 
-from tokeneff.trim._plan import is_cleared
+from tokeneff.trim.planning._plan import is_cleared
 
 
 class Sent(NamedTuple):

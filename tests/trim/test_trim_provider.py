@@ -21,8 +21,9 @@ import tokeneff
 from tokeneff import _log
 from tokeneff.prices import Prices
 from tokeneff.promptcache import rule_of
-from tokeneff.trim import _market, _provider_plan
-from tokeneff.trim._provider_facts import Means, means_of
+from tokeneff.trim import _market
+from tokeneff.trim.provider import _plan as _provider_plan
+from tokeneff.trim.provider._facts import Means, means_of
 
 EDIT, BETA, SUMMING = "clear_tool_uses_20250919", "context-management-2025-06-27", "compact-2026-01-12"
 PAUSE = 4_000.0
@@ -288,7 +289,7 @@ def test_who_can_do_what(dialect: str, model: str, host: str, does: list[str]) -
 
 
 def test_each_fact_names_its_source_and_day() -> None:
-    table = tomllib.loads(Path(_provider_plan.__file__).with_name("_provider.toml").read_text())
+    table = tomllib.loads(Path(_provider_plan.__file__).with_name("provider.toml").read_text())
     assert all(entry["source"] and entry["as_of"] for entry in table["can"])
 
 

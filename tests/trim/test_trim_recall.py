@@ -32,7 +32,7 @@ from trim_recall_kit import (
 
 import tokeneff
 from tokeneff.testing import FakeProvider
-from tokeneff.trim._vault import Vault
+from tokeneff.trim.memo._vault import Vault
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from trim_recall_kit import recalling
 
 import tokeneff
-from tokeneff.trim._opened import memo_of
-from tokeneff.trim._recalling import can_recall
-from tokeneff.trim._vault import Vault
+from tokeneff.trim.memo._opened import memo_of
+from tokeneff.trim.memo._vault import Vault
+from tokeneff.trim.recall._recalling import can_recall
 
 TEXT = "\n".join(f"line {number}" for number in range(1, 21))
 MISSING = "No text was given back: name is missing."

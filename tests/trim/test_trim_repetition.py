@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokeneff.trim._output import CHARACTERS
-from tokeneff.trim._repetition import TIMES, UNIT, Repetition, Runaway
+from tokeneff.trim.output._output import CHARACTERS
+from tokeneff.trim.output._repetition import TIMES, UNIT, Repetition, Runaway
 
 TRACES = Path(os.environ.get("TOKENEFF_TRACES", Path(__file__).parents[3] / "shared" / "data" / "traces"))
 PROSE = "The harbour had been quiet since the storm, and Agnieszka counted the boats twice before she believed it. "

@@ -21,15 +21,15 @@ from tokeneff.adapters._hosts import Site
 from tokeneff.prices import Prices
 from tokeneff.tokens import counter
 from tokeneff.traces import Conversation, read
-from tokeneff.trim._arriving import Arrived
 from tokeneff.trim._asked import Asked
-from tokeneff.trim._batches import Batch, Batches
 from tokeneff.trim._changing import changed
 from tokeneff.trim._market import Market
-from tokeneff.trim._opened import memo_of
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._restoring import restored, with_originals
-from tokeneff.trim._vault import Vault
+from tokeneff.trim.arrival._arriving import Arrived
+from tokeneff.trim.memo._opened import memo_of
+from tokeneff.trim.memo._vault import Vault
+from tokeneff.trim.planning._batches import Batch, Batches
+from tokeneff.trim.recall._restoring import restored, with_originals
 
 TRACES = Path(os.environ.get("TOKENEFF_TRACES", Path(__file__).parents[3] / "shared" / "data" / "traces"))
 PRICES = Prices()

@@ -22,7 +22,8 @@ from tokeneff import _log
 from tokeneff._flow import forward
 from tokeneff._settings import settings_of
 from tokeneff.testing import FakeProvider, Reply, Usage
-from tokeneff.trim import _market, _summing
+from tokeneff.trim import _market
+from tokeneff.trim.summaries import _summing
 
 PAUSE = 4_000.0
 SMALL = {"OpenAI": "gpt-5.4-nano", "AsyncOpenAI": "gpt-5.4-nano"}

@@ -15,8 +15,8 @@ from tokeneff.ledger import Ledger
 from tokeneff.prices import Prices
 from tokeneff.promptcache import Mark, Pieces, Split, rule_of
 from tokeneff.testing import FakeProvider, faults
-from tokeneff.trim._gate import Course
-from tokeneff.trim._told import Flight, course_of
+from tokeneff.trim.planning._gate import Course
+from tokeneff.trim.planning._told import Flight, course_of
 
 
 @pytest.fixture

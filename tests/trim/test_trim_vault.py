@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from trim_arrival_kit import arriving, conversation, memo_of
 
 from tokeneff.cache._codec import Codec
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._memo_stores import GuardedMemoStore, MemoryMemo
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._vault import Vault
+from tokeneff.trim.memo._memo import Memo
+from tokeneff.trim.memo._stores import GuardedMemoStore, MemoryMemo
+from tokeneff.trim.memo._vault import Vault
 
 
 @given(st.text(st.characters()))
@@ -53,7 +53,7 @@ def test_names_cannot_be_guessed_while_the_store_is_away_either(monkeypatch: pyt
     vault = Vault(memo)
     name = vault.keep("a text")
     assert vault.fetch(name) == "a text"
-    monkeypatch.setattr("tokeneff.trim._vault._OWN", b"another process")
+    monkeypatch.setattr("tokeneff.trim.memo._vault._OWN", b"another process")
     assert vault.name_of("a text") != name
 
 

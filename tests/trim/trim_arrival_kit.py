@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tokeneff.trim._arriving import Arriving
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._memo_stores import GuardedMemoStore, MemoryMemo, open_memo_store
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._vault import Vault
+from tokeneff.trim.arrival._arriving import Arriving
 from tokeneff.trim.kinds import LOSSLESS
+from tokeneff.trim.memo._memo import Memo
+from tokeneff.trim.memo._stores import GuardedMemoStore, MemoryMemo, open_memo_store
+from tokeneff.trim.memo._vault import Vault
 
 
 def words(text: str, model: str = "") -> int:

@@ -19,14 +19,14 @@ from tokeneff.errors import ContextTooLong
 from tokeneff.tokens import counter
 from tokeneff.trim import Trim
 from tokeneff.trim._asked import Asked, Trimmed
-from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import changed, replaced
 from tokeneff.trim._history import Exchange, Path
 from tokeneff.trim._market import Market
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._memo_stores import GuardedMemoStore, MemoryMemo
 from tokeneff.trim._reading import history_of
 from tokeneff.trim._validity import fault_of
+from tokeneff.trim.memo._memo import Memo
+from tokeneff.trim.memo._stores import GuardedMemoStore, MemoryMemo
+from tokeneff.trim.planning._batches import Batch
 
 MODELS = {
     "chat": (("gpt-4.1-mini", "openai"), ("gpt-5.6-sol", "openai"), ("deepseek-chat", "deepseek")),

@@ -13,9 +13,9 @@ from tokeneff.tokens import counter
 from tokeneff.trim import Trim
 from tokeneff.trim._asked import Asked, Trimmed
 from tokeneff.trim._market import Market
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
 from tokeneff.trim._reading import history_of
+from tokeneff.trim.memo._memo import Memo
+from tokeneff.trim.memo._stores import GuardedMemoStore, open_memo_store
 
 LINE = "some words of line that nobody needs in turn {}, which go on and on\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from tokeneff._done import Managed
 from tokeneff._flow import UNKNOWN, Call, Ending, Facts, Tokens, Written
 from tokeneff._plain import count, sound
-from tokeneff._values import Managed
 
 Body = Mapping[str, Any]
 _NOTHING: Body = {}

@@ -17,7 +17,7 @@ from tokeneff.ledger._record import CallRecord
 from tokeneff.ledger._schema import columns
 from tokeneff.logs._values import Logged
 from tokeneff.promptcache import Pieces
-from tokeneff.trim._replay import Turn
+from tokeneff.trim.planning._replay import Turn
 
 _PAGE = 500
 _SECOND = 1_000_000

@@ -6,7 +6,7 @@ from tokeneff.promptcache import Pieces, State
 from tokeneff.promptcache._book import Book
 from tokeneff.promptcache._plan import Case, sent
 from tokeneff.tokens import counter
-from tokeneff.trim._replay import Market, Policy, Sent, Turn
+from tokeneff.trim.planning._replay import Market, Policy, Sent, Turn
 
 
 class Placing:

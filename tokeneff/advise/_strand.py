@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tokeneff.trim._replay import Turn
+from tokeneff.trim.planning._replay import Turn
 
 
 class Heard(NamedTuple):

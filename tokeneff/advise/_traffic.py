@@ -17,7 +17,7 @@ from tokeneff.logs._traces import provider_of
 from tokeneff.logs._values import Logged, Skipped
 from tokeneff.promptcache import Mark, Pieces, rule_of
 from tokeneff.tokens import counter
-from tokeneff.trim._replay import Turn, hidden, own_tokens, turn_of, words_of
+from tokeneff.trim.planning._replay import Turn, hidden, own_tokens, turn_of, words_of
 
 _PATIENCE = 30.0
 """Seconds to wait for a vocabulary, once: all of the traffic is to be counted by the same."""

@@ -10,19 +10,19 @@ from typing import Any
 from tokeneff.errors import ContextTooLong
 from tokeneff.tokens import Prompt, counter
 from tokeneff.trim import Trim
-from tokeneff.trim._anchoring import anchors_of
-from tokeneff.trim._arriving import Arrived, Arriving
-from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import replaced
 from tokeneff.trim._history import Exchange, History, Path
-from tokeneff.trim._limit import fitted, window_of
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._memo_stores import GuardedMemoStore, open_memo_store
-from tokeneff.trim._outlook import Outlook
-from tokeneff.trim._planning import Planner, Request
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._replay import Market, Sent, Turn
-from tokeneff.trim._vault import Vault
+from tokeneff.trim.arrival._arriving import Arrived, Arriving
+from tokeneff.trim.memo._memo import Memo
+from tokeneff.trim.memo._stores import GuardedMemoStore, open_memo_store
+from tokeneff.trim.memo._vault import Vault
+from tokeneff.trim.planning._anchoring import anchors_of
+from tokeneff.trim.planning._batches import Batch
+from tokeneff.trim.planning._limit import fitted, window_of
+from tokeneff.trim.planning._outlook import Outlook
+from tokeneff.trim.planning._planner import Planner, Request
+from tokeneff.trim.planning._replay import Market, Sent, Turn
 
 _scopes = count()
 _ROOM = 3, 4

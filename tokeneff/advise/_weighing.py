@@ -17,9 +17,9 @@ from tokeneff.advise._trimming import Trimming
 from tokeneff.prices import Prices
 from tokeneff.promptcache import State, serve
 from tokeneff.promptcache._book import Book
-from tokeneff.trim._anchoring import usual
-from tokeneff.trim._outlook import Outlook
-from tokeneff.trim._replay import Market, Policy, Sent, Turn, market, replay
+from tokeneff.trim.planning._anchoring import usual
+from tokeneff.trim.planning._outlook import Outlook
+from tokeneff.trim.planning._replay import Market, Policy, Sent, Turn, market, replay
 
 _NOTHING = Plan("")
 _SURE = 1_000

@@ -15,7 +15,7 @@ from tokeneff.ledger._columns import TRIMS
 from tokeneff.ledger._record import CallRecord, unbilled
 
 if TYPE_CHECKING:
-    from tokeneff._values import Shaped, Trimming
+    from tokeneff._done import Shaped, Trimming
     from tokeneff.adapters._hosts import Site
 
 UNDECLARED = "(undeclared)"

@@ -8,10 +8,10 @@ from collections.abc import Generator, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from tokeneff._done import Placed
 from tokeneff._flow import Call, Effect, Outcome, Tokens, forward
 from tokeneff._forking import watch
 from tokeneff._log import log_once
-from tokeneff._values import Placed
 from tokeneff.context import current_overrides
 from tokeneff.promptcache._adding import Request, with_key, with_marks
 from tokeneff.promptcache._additions import anthropic_own, openai_own

@@ -13,7 +13,7 @@ from tokeneff.telemetry import names
 from tokeneff.telemetry.sums import Sums
 
 if TYPE_CHECKING:
-    from tokeneff._values import Placed
+    from tokeneff._done import Placed
     from tokeneff.cache._reply import Served
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tokeneff.telemetry import names
 
 if TYPE_CHECKING:
-    from tokeneff._values import Shaped
+    from tokeneff._done import Shaped
 
 
 def output_attributes(found: dict[str, Any], shaped: Shaped) -> None:

@@ -12,7 +12,7 @@ from tokeneff.telemetry import names
 from tokeneff.telemetry.sums import Sums
 
 if TYPE_CHECKING:
-    from tokeneff._values import Trimming
+    from tokeneff._done import Trimming
 
 
 def trimming_attributes(found: dict[str, Any], trimmed: Trimming) -> None:

@@ -7,9 +7,9 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tokeneff.trim._output import Output
-from tokeneff.trim._summarise import Summarise
 from tokeneff.trim._trim import Trim, normalised
+from tokeneff.trim.output._output import Output
+from tokeneff.trim.summaries._summarise import Summarise
 
 if TYPE_CHECKING:
     from tokeneff._flow import Policy
@@ -50,7 +50,7 @@ def policies_of(
     within = [Trimming(trim, prices, placed, learns).policy]
     if trim.output is None:
         return Policies(within=within)
-    from tokeneff.trim._output_policy import Shaping
+    from tokeneff.trim.output._policy import Shaping
 
     shaping = Shaping(trim.output)
     return Policies([shaping.above], within, [shaping.below])

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokeneff.promptcache import Pieces
 from tokeneff.promptcache._additions import anthropic_own
 from tokeneff.tokens import Prompt, counter
-from tokeneff.trim._aligning import aligned
-from tokeneff.trim._anchoring import usual
-from tokeneff.trim._arriving import Arrived
 from tokeneff.trim._history import History, Path
-from tokeneff.trim._planning import Planned
-from tokeneff.trim._provider import Asking, Can
-from tokeneff.trim._told import Flight
+from tokeneff.trim.arrival._arriving import Arrived
+from tokeneff.trim.planning._aligning import aligned
+from tokeneff.trim.planning._anchoring import usual
+from tokeneff.trim.planning._planner import Planned
+from tokeneff.trim.planning._told import Flight
+from tokeneff.trim.provider._provider import Asking, Can
 
 if TYPE_CHECKING:
     from tokeneff.adapters._hosts import Site

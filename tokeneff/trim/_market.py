@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Any
 from tokeneff._forking import watch
 from tokeneff.promptcache import Pieces, rule_of
 from tokeneff.tokens import counter
-from tokeneff.trim._aligning import aligned
-from tokeneff.trim._anchoring import anchored, anchors_of
-from tokeneff.trim._arriving import Arrived, Arriving
 from tokeneff.trim._asked import Asked, Trimmed, aligned_for, is_placed
-from tokeneff.trim._batches import Batch
 from tokeneff.trim._changing import changed, replaced
-from tokeneff.trim._gate import Course
 from tokeneff.trim._history import Exchange, Path
-from tokeneff.trim._lengths import Lengths
-from tokeneff.trim._limit import Fit, fitted, measure_of
-from tokeneff.trim._memo import Memo
-from tokeneff.trim._planning import Planned, Planner, Request
-from tokeneff.trim._provider import Asking
-from tokeneff.trim._provider_plan import ProvidersPlanner
-from tokeneff.trim._provider_sent import Terms, asking_for, body_with, makes_room, unprovided
-from tokeneff.trim._recalling import TOOL
-from tokeneff.trim._settling import Flights
-from tokeneff.trim._summing import Room, Summaries, SummingPlanner
-from tokeneff.trim._told import Flight, Verified
-from tokeneff.trim._vault import Vault
+from tokeneff.trim.arrival._arriving import Arrived, Arriving
 from tokeneff.trim.kinds import LOSSLESS, USUAL
+from tokeneff.trim.memo._memo import Memo
+from tokeneff.trim.memo._vault import Vault
+from tokeneff.trim.planning._aligning import aligned
+from tokeneff.trim.planning._anchoring import anchored, anchors_of
+from tokeneff.trim.planning._batches import Batch
+from tokeneff.trim.planning._gate import Course
+from tokeneff.trim.planning._lengths import Lengths
+from tokeneff.trim.planning._limit import Fit, fitted, measure_of
+from tokeneff.trim.planning._planner import Planned, Planner, Request
+from tokeneff.trim.planning._settling import Flights
+from tokeneff.trim.planning._told import Flight, Verified
+from tokeneff.trim.provider._plan import ProvidersPlanner
+from tokeneff.trim.provider._provider import Asking
+from tokeneff.trim.provider._sent import Terms, asking_for, body_with, makes_room, unprovided
+from tokeneff.trim.recall._recalling import TOOL
+from tokeneff.trim.summaries._summing import Room, Summaries, SummingPlanner
 
 if TYPE_CHECKING:
     from tokeneff._flow import Outcome

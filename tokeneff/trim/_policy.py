@@ -9,26 +9,26 @@ from hashlib import blake2b
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
+from tokeneff._done import Trimming as Told
 from tokeneff._flow import Call, Effect, Outcome, do, forward
 from tokeneff._forking import watch
 from tokeneff._log import log_once
-from tokeneff._values import Trimming as Told
 from tokeneff.context import current_overrides
 from tokeneff.errors import ContextTooLong, TokeneffError
 from tokeneff.promptcache._means import means_of
 from tokeneff.tokens import counter
 from tokeneff.trim._asked import Asked, Trimmed
-from tokeneff.trim._limit import window_of
 from tokeneff.trim._market import Market
-from tokeneff.trim._opened import memo_of
-from tokeneff.trim._plan import is_cleared
-from tokeneff.trim._provider import Providing, headers_with, told_with
-from tokeneff.trim._provider_plan import CLEARED
 from tokeneff.trim._reading import history_of
-from tokeneff.trim._recalling import can_recall, tenant_of
-from tokeneff.trim._summing import is_summed
-from tokeneff.trim._told import Flight, conversation_of
 from tokeneff.trim._validity import fault_of
+from tokeneff.trim.memo._opened import memo_of
+from tokeneff.trim.planning._limit import window_of
+from tokeneff.trim.planning._plan import is_cleared
+from tokeneff.trim.planning._told import Flight, conversation_of
+from tokeneff.trim.provider._plan import CLEARED
+from tokeneff.trim.provider._provider import Providing, headers_with, told_with
+from tokeneff.trim.recall._recalling import can_recall, tenant_of
+from tokeneff.trim.summaries._summing import is_summed
 
 if TYPE_CHECKING:
     from tokeneff.prices import Prices

@@ -12,8 +12,8 @@ from tokeneff.trim import _trim_checks as given
 from tokeneff.trim.kinds import LOSSLESS
 
 if TYPE_CHECKING:
-    from tokeneff.trim._output import Output
-    from tokeneff.trim._summarise import Summarise
+    from tokeneff.trim.output._output import Output
+    from tokeneff.trim.summaries._summarise import Summarise
 
 Via: TypeAlias = Literal["tokeneff", "provider"]
 

@@ -8,9 +8,9 @@ from tokeneff.cache import _checks as check
 from tokeneff.trim.kinds import LOSSY
 
 if TYPE_CHECKING:
-    from tokeneff.trim._output import Output
-    from tokeneff.trim._summarise import Summarise
     from tokeneff.trim._trim import Via
+    from tokeneff.trim.output._output import Output
+    from tokeneff.trim.summaries._summarise import Summarise
 
 
 def store(value: object) -> str:
@@ -66,7 +66,7 @@ def summarise(value: object) -> Summarise | None:
     """Who writes summaries, if anybody does."""
     if value is None:
         return None
-    from tokeneff.trim._summarise import Summarise
+    from tokeneff.trim.summaries._summarise import Summarise
 
     if isinstance(value, Summarise):
         return value
@@ -77,7 +77,7 @@ def output(value: object) -> Output | None:
     """What is asked of replies, if anything is."""
     if value is None:
         return None
-    from tokeneff.trim._output import Output
+    from tokeneff.trim.output._output import Output
 
     if isinstance(value, Output):
         return value

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from tokeneff._done import Managed
 from tokeneff._flow import Call, Tokens
 from tokeneff._plain import count
-from tokeneff._values import Managed
 from tokeneff.adapters import Attributes, Endpoint
 from tokeneff.adapters._reading import BaseReader, first_count, part, text
 from tokeneff.adapters._routes import no_attributes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from tokeneff._done import Managed
 from tokeneff._flow import UNKNOWN, Call, Tokens
-from tokeneff._values import Managed
 from tokeneff.adapters import Attributes, Endpoint
 from tokeneff.adapters._reading import BaseReader, part, text
 from tokeneff.adapters.openai import _content

@@ -1,0 +1,1 @@
+"""Results and documents, made shorter when they arrive."""

@@ -1,0 +1,1 @@
+"""Where decisions and originals are kept."""

@@ -1,0 +1,1 @@
+"""What is asked of replies, and where their streams are cut."""

@@ -1,0 +1,1 @@
+"""What a provider leaves out itself."""

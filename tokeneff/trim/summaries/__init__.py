@@ -1,0 +1,1 @@
+"""What stands for what was left out together."""
