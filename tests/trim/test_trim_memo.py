@@ -227,7 +227,7 @@ def test_the_first_value_is_the_value(steps: list[tuple[int, bytes, int]]):
 
 def test_a_long_conversation_keeps_what_was_decided_about_its_beginning(monkeypatch: pytest.MonkeyPatch):
     clock = 1000.0
-    for module in ("_memo", "_conversations", "_arriving"):
+    for module in ("memo._memo", "arrival._conversations", "arrival._arriving"):
         monkeypatch.setattr(f"tokeneff.trim.{module}.time.monotonic", lambda: clock)
     store = MemoryMemo()
     now = store.now()
