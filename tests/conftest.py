@@ -53,7 +53,6 @@ _ANYLINE_FILES = frozenset(
 _WITH_AN_SDK = frozenset(("test_advise_ledger.py", "test_ledger_calls.py"))
 """What calls through one all the same."""
 
-_file: Path | None = None
 """Whose tests are running."""
 
 # The gate asks the same questions each time, so that what it refuses can be seen again; `make fuzz` asks new ones.
@@ -87,13 +86,15 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    global _file
+def pytest_runtest_setup() -> None:
     _log._forget()  # what is logged once is logged in each test
-    if item.path != _file:
-        _file = item.path
-        gc.collect()
-        gc.freeze()  # nor along all that the files before have loaded
+
+
+@pytest.hookimpl(trylast=True)  # behind the fixtures
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()  # what this file has left open is found here, and not in somebody else's test
+        gc.freeze()  # nor is the collector to walk along all that it has loaded
 
 
 def _not_of_an_earlier_test(record: logging.LogRecord) -> bool:

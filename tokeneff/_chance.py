@@ -8,3 +8,8 @@ from random import Random
 chance = Random()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=chance.seed)
+
+
+def repeatable(seed: int) -> Random:
+    """Random numbers that are the same for the same seed, and nobody else's."""
+    return Random(seed)

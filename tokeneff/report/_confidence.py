@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import NamedTuple, TypeAlias
 
+from tokeneff._chance import repeatable
 from tokeneff.report._trim_values import Interval
 
 FEWEST = 20
@@ -52,7 +52,7 @@ def saved(trimmed: Sequence[Spent], held_out: Sequence[Spent]) -> tuple[Interval
     found = [(measure(_summed(ours), _summed(theirs)), measure) for measure in (_less, _ratio)]
     draws: list[tuple[Moments, ...]] = []
     if max(len(ours), len(theirs)) <= _MOST:
-        random = Random(len(ours) * 1_000_003 + len(theirs))
+        random = repeatable(len(ours) * 1_000_003 + len(theirs))
         draws = [tuple(_summed(random.choices(one, k=len(one))) for one in (ours, theirs)) for _ in range(RESAMPLES)]
     each, log = (_interval(value, error, measure, draws) for (value, error), measure in found)
     if log is None or not all(sum(one.baseline * one.input for one in group) for group in (trimmed, held_out)):
