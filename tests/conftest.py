@@ -53,8 +53,6 @@ _ANYLINE_FILES = frozenset(
 _WITH_AN_SDK = frozenset(("test_advise_ledger.py", "test_ledger_calls.py"))
 """What calls through one all the same."""
 
-"""Whose tests are running."""
-
 # The gate asks the same questions each time, so that what it refuses can be seen again; `make fuzz` asks new ones.
 settings.register_profile("gate", derandomize=True)
 settings.register_profile("fuzz", print_blob=True)
