@@ -15,7 +15,7 @@ SHELL := /bin/bash
 .PHONY: demo test test-matrix test-peers test-frameworks test-backends fuzz soak lint format bench clean env
 
 # One more than two cores: many tests wait, for a lease, a pause of a stream, a server that begins.
-WORKERS ?= 3
+WORKERS ?= 2
 # Each begins with a part of the files in a row, so that what is set up once for a file is, and takes from others last.
 PYTEST := -n $(WORKERS) --dist worksteal -q
 # The newest line of each SDK is what `make test` itself runs on.

